@@ -1,0 +1,1 @@
+"""Weft designs, simulates and operates the networks that AI clusters run on."""

@@ -1,0 +1,1 @@
+"""Collective operations: algorithms as schedules and as closed forms."""

@@ -1,0 +1,1 @@
+"""What a fabric costs to buy and to run."""

@@ -1,0 +1,1 @@
+"""Engines: when does each operation of a job end on a fabric."""

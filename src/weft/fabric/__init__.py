@@ -1,0 +1,1 @@
+"""The fabric: one graph of arrays, built from a cluster file."""

@@ -1,0 +1,56 @@
+"""The cluster file: what a user writes to describe a cluster, in a few lines.
+
+``node`` says what one server or scale-up rack is, ``nodes`` how many there are, ``scale_out`` how they are joined.
+Everything left out comes from the catalog's entry for the system, accelerator, NIC or switch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from weft.files import EnergyPrice, Rate, Strict
+
+
+class ScaleUp(Strict):
+    """The network inside a node or rack: NVLink and its kin."""
+
+    kind: str | None = Field(None, description="nvswitch, full_mesh, pcie or none; default from the system")
+    protocol: str | None = Field(None, description="catalog protocol id, such as nvlink4")
+    switch: str | None = Field(None, description="catalog switch id of the scale-up switch")
+    rate: Rate | None = Field(None, description="uni-directional bandwidth per accelerator; default from the accelerator")
+    in_network_reduction: bool | None = Field(None, description="NVLS and the like; default from the protocol")
+
+
+class Node(Strict):
+    """One scale-up domain: an 8-GPU server, or a rack such as NVL72."""
+
+    system: str | None = Field(None, description="catalog system id, such as dgx_h100; fills what is left out")
+    accelerator: str | None = Field(None, description="catalog accelerator id, such as h100_sxm")
+    accelerators: int | None = Field(None, gt=0, le=100_000, description="accelerators per scale-up domain")
+    scale_up: ScaleUp = ScaleUp()
+    nic: str | None = Field(None, description="catalog NIC id, such as cx7")
+    nics: int | None = Field(None, ge=0, le=1024, description="scale-out NICs per node")
+
+
+class Prices(Strict):
+    """What energy costs and how efficient the building is."""
+
+    energy: EnergyPrice = Field(0.08 / 3.6e6, description="energy price, such as 0.08USD/kWh")
+    pue: float = Field(1.2, ge=1, le=3, description="power usage effectiveness of the building")
+    years: float = Field(4.0, gt=0, le=50, description="depreciation of hardware, years")
+
+
+class Cluster(Strict):
+    """A whole cluster file."""
+
+    name: str = Field("cluster", max_length=200)
+    description: str = ""
+    nodes: int = Field(gt=0, le=4_000_000, description="number of nodes (scale-up domains)")
+    node: Node
+    scale_out: dict[str, Any] | None = Field(
+        None, description="topology: its name, plus the options of that topology; leave out for one node"
+    )
+    prices: Prices = Prices()
+    catalog: list[str] = Field([], description="overlay files with your own parts, relative to this file")

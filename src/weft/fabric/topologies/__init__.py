@@ -1,0 +1,1 @@
+"""Scale-out topologies, one file each."""

@@ -1,0 +1,1 @@
+"""Jobs: what is computed and communicated, as a DAG of operations on ranks."""
