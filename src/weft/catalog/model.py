@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from weft.catalog.field_units import field_unit
 from weft.catalog.range import Range
@@ -85,11 +85,9 @@ class Fact(_Frozen):
         return number
 
     @model_validator(mode="after")
-    def _ordered(self, info: ValidationInfo) -> Fact:
+    def _ordered(self) -> Fact:
         if not self.low <= self.typical <= self.high:
             raise ValueError(f"low <= typical <= high does not hold: {self.low:g}, {self.typical:g}, {self.high:g}")
-        if self.low < 0 and not (info.context or {}).get("signed", True):
-            raise ValueError(f"{self.low:g} is negative")
         return self
 
     @property

@@ -3,23 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from weft import files
 from weft.catalog.field_units import field_unit
 from weft.catalog.model import Fact, Part, Source, is_fact
 from weft.errors import ConfigError, UnknownName, suggestion
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 HEAD = ("id", "name", "source", "confidence")
-_FILE_FIELDS = ("kind", "about", "parts", "sources")
-MAX_BYTES = 4_000_000
 RawPart = dict[str, Any]
+Keys = tuple[str | int, ...]
+_FILE_FIELDS = ("kind", "about", "parts", "sources")
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+class Failure:
+    """Makes errors for one file; finds the line only when there is something to say."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __call__(self, message: str, *keys: str | int) -> ConfigError:
+        """Return an error at the field that ``keys`` lead to."""
+        return ConfigError(message, file=str(self.path), line=self.line(*keys), field=_dotted(keys) or None)
+
+    def line(self, *keys: str | int) -> int | None:
+        """Return the line of the field that ``keys`` lead to, or of the nearest thing around it."""
+        return files.read_document(self.path).line(keys)
+
+    def explain(self, model: type[BaseModel], error: ValidationError, keys: Keys) -> ConfigError:
+        """Say the first complaint of pydantic in our words."""
+        first = error.errors(include_url=False)[0]
+        where = tuple(k for k in first["loc"] if isinstance(k, str | int))
+        names = [known.alias or name for name, known in model.model_fields.items() if name != "unit"]
+        if first["type"] == "extra_forbidden":
+            return self(f"unknown field{suggestion(str(where[-1]), [*names, 'value'])}", *keys, *where)
+        if first["type"] == "missing":
+            means = "write 'value', or 'low', 'typical' and 'high'" if model is Fact else "it is required"
+            return self(f"{where[-1]!r} is missing; {means}", *keys)
+        return self(first["msg"].removeprefix("Value error, ").replace("Input should be", "should be"), *keys, *where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,187 +57,126 @@ class Document:
     path: Path
     kind: str
     parts: dict[str, RawPart]
+    keys: dict[str, Keys]
     sources: dict[str, Source]
-    keys: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
 
 
-def load_yaml(path: Path) -> Any:
-    """Parse a YAML file.
-
-    Raises:
-        ConfigError: unreadable, too large, not UTF-8 or not YAML.
-    """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigError(
-                f"larger than {MAX_BYTES // 1_000_000} MB; a catalog file is text of a few kB", file=str(path)
-            )
-        return yaml.load(path.read_bytes().decode(), _Loader)
-    except OSError as error:
-        raise ConfigError(f"cannot read it: {error.strerror or error}", file=str(path)) from None
-    except UnicodeDecodeError:
-        raise ConfigError("not UTF-8 text", file=str(path)) from None
-    except RecursionError:
-        raise ConfigError("nested too deeply", file=str(path)) from None
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error).split("\n")[0]
-        raise ConfigError(f"not valid YAML: {problem}", file=str(path), line=mark.line + 1 if mark else None) from None
+def read_package_file(path: Path) -> Any:
+    """Parse one of the package's own data files, fast."""
+    return yaml.load(path.read_bytes(), _Loader)
 
 
-def read_document(path: Path, *, known_kinds: Iterable[str] | None = None) -> Document:
-    """Read a file of ``kind:`` and ``parts:`` (and, if it has them, ``sources:``).
+def read_package_document(path: Path) -> Document:
+    """Read one of the package's own files of parts."""
+    return _document(read_package_file(path), path, (path.stem,))
 
-    Args:
-        path: the YAML file.
-        known_kinds: kinds it may be of; None allows any.
+
+def read_overlay(path: Path, kinds: Iterable[str]) -> Document:
+    """Read a user's file of ``kind:`` and ``parts:`` (and, if it cites some, ``sources:``).
 
     Raises:
         ConfigError: with file, line and field.
     """
-    data = load_yaml(path)
+    return _document(files.read_yaml(path), path, kinds)
+
+
+def _document(data: dict[str, Any], path: Path, kinds: Iterable[str]) -> Document:
     fail = Failure(path)
-    if not isinstance(data, dict):
-        what = "it is empty" if data is None else "it is not a mapping"
-        raise fail(f"{what}; a catalog file has 'kind:' and 'parts:'")
     for key in data:
         if key not in _FILE_FIELDS:
             raise fail(f"unknown field{suggestion(str(key), _FILE_FIELDS)}", key)
     kind = data.get("kind")
     if not isinstance(kind, str):
-        raise fail("kind is missing; say which kind of part these are, such as 'kind: switches'", "kind")
-    if known_kinds is not None and kind not in (known := set(known_kinds)):
+        raise ConfigError(f"say which kind of part these are: one of {', '.join(kinds)}", file=str(path), field="kind")
+    if kind not in (known := set(kinds)):
         raise UnknownName("kind of part", kind, known, file=str(path), line=fail.line("kind"), field="kind")
-    entries = data.get("parts", [])
+    entries = data.get("parts")
     if not isinstance(entries, list):
-        raise fail("expected a list of parts", "parts")
+        raise fail("expected a list of parts, each '- id: ...' with its facts", "parts")
     parts: dict[str, RawPart] = {}
-    keys: dict[str, tuple[str | int, ...]] = {}
+    keys: dict[str, Keys] = {}
     for index, entry in enumerate(entries):
-        if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
+        if not isinstance(entry, dict) or not isinstance(entry.get("id"), str) or not entry["id"]:
             raise fail("a part needs an 'id:' (text)", "parts", index)
         if entry["id"] in parts:
-            raise fail(f"the id {entry['id']!r} is used twice", "parts", index)
-        parts[entry["id"]] = entry
+            raise fail(f"the id {entry['id']!r} is used twice in this file", "parts", index, "id")
+        parts[entry["id"]] = {str(name): value for name, value in entry.items()}
         keys[entry["id"]] = ("parts", index)
-    return Document(path, kind, parts, read_sources(data.get("sources") or {}, path), keys)
+    return Document(path, kind, parts, keys, read_sources(data.get("sources") or {}, path))
 
 
 def read_sources(data: Any, path: Path) -> dict[str, Source]:
-    """Check the ``sources:`` mapping of a file."""
+    """Check the ``sources:`` mapping of a file.
+
+    Raises:
+        ConfigError: located.
+    """
     fail = Failure(path)
     if not isinstance(data, dict):
-        raise fail("expected a mapping of source ids to titles and addresses", "sources")
+        raise fail("expected source ids, each with a title and, if it has one, a url", "sources")
     found = {}
     for key, entry in data.items():
         if not isinstance(entry, dict):
-            raise fail("expected a mapping with a title", "sources", key)
-        found[str(key)] = _checked(Source, {"id": str(key), **entry}, fail, ("sources", key))
+            raise fail("expected a title and, if it has one, a url", "sources", key)
+        found[str(key)] = _checked(Source, {**entry, "id": str(key)}, fail, ("sources", key))
     return found
 
 
-def build_part(
-    kind: str, raw: Mapping[str, Any], *, known_sources: Container[str], fail: Failure, keys: tuple[str | int, ...]
-) -> Part:
+def build_part(document: Document, raw: RawPart, known_sources: Container[str]) -> Part:
     """Check one part and make it.
 
     Args:
-        kind: its kind.
-        raw: what the file (or the merged files) say.
+        document: the file that speaks of it last; errors point into it.
+        raw: everything the files say about it.
         known_sources: ids of sources that can be resolved.
-        fail: makes located errors.
-        keys: where the part stands in the file.
 
     Raises:
         ConfigError: located at the part's field.
     """
+    fail, keys = Failure(document.path), document.keys[raw["id"]]
     for name in HEAD:
         if name not in raw:
-            raise fail(f"part {raw.get('id', '?')!r} has no {name!r}", *keys)
-    sources = raw["source"] if isinstance(raw["source"], list) else [raw["source"]]
-    facts, plain = {}, {}
+            raise fail(f"part {raw['id']!r} has no {name!r}", *keys)
+    facts: dict[str, Fact] = {}
+    plain: dict[str, Any] = {}
     for name, value in raw.items():
-        if name in HEAD:
-            continue
-        if not is_fact(value):
-            plain[str(name)] = value
-            continue
-        unit = field_unit(str(name))
-        fact = _checked(Fact, {**value, "unit": unit.label}, fail, (*keys, name), context={"signed": unit.signed})
-        facts[str(name)] = fact
-        _check_sources(fact.sources, known_sources, fail, (*keys, name))
+        if is_fact(value):
+            facts[name] = _fact(name, value, known_sources, fail, (*keys, name))
+        elif name not in HEAD:
+            plain[name] = value
+    sources = raw["source"] if isinstance(raw["source"], list) else [raw["source"]]
     _check_sources(sources, known_sources, fail, (*keys, "source"))
-    head = {"id": raw["id"], "kind": kind, "name": raw["name"], "confidence": raw["confidence"]}
+    head = {"id": raw["id"], "kind": document.kind, "name": raw["name"], "confidence": raw["confidence"]}
     return _checked(Part, {**head, "sources": sources, "facts": facts, "plain": plain}, fail, keys)
 
 
-def _check_sources(
-    sources: Iterable[Any], known_sources: Container[str], fail: Failure, keys: tuple[str | int, ...]
-) -> None:
+def _fact(name: str, value: Mapping[str, Any], known_sources: Container[str], fail: Failure, keys: Keys) -> Fact:
+    unit = field_unit(name)
+    if "unit" in value:
+        raise fail("the unit is the last part of the fact's name; drop this field", *keys, "unit")
+    fact = _checked(Fact, {**value, "unit": unit.label}, fail, keys)
+    if fact.low < 0 and not unit.signed:
+        raise fail(f"{fact.low:g} is negative", *keys)
+    _check_sources(fact.sources, known_sources, fail, (*keys, "src"))
+    return fact
+
+
+def _check_sources(sources: Iterable[Any], known: Container[str], fail: Failure, keys: Keys) -> None:
     for source in sources:
-        if not isinstance(source, str) or source not in known_sources:
-            raise fail(f"unknown source {str(source)[:60]!r}; add it under 'sources:' with a title", *keys)
+        if not isinstance(source, str) or source not in known:
+            near = suggestion(source, known) if isinstance(source, str) and isinstance(known, set) else ""
+            shown = repr(source[:60]) if isinstance(source, str) else "of another type than text"
+            raise fail(f"unknown source {shown}{near if 'mean' in near else ''}; add it under 'sources:'", *keys)
 
 
-def _checked(
-    model: type[_Model], data: dict[str, Any], fail: Failure, keys: tuple[str | int, ...], context: Any = None
-) -> _Model:
+def _checked(model: type[_Model], data: dict[str, Any], fail: Failure, keys: Keys) -> _Model:
     try:
-        return model.model_validate(data, context=context)
+        return model.model_validate(data)
     except ValidationError as error:
         raise fail.explain(model, error, keys) from None
 
 
-class Failure:
-    """Makes errors for one file, finding the line only when there is something to say."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __call__(self, message: str, *keys: str | int) -> ConfigError:
-        """Return an error at the field that ``keys`` lead to."""
-        return ConfigError(message, file=str(self.path), line=self.line(*keys), field=_dotted(keys) or None)
-
-    def explain(self, model: type[BaseModel], error: ValidationError, keys: tuple[str | int, ...]) -> ConfigError:
-        """Say the first complaint of pydantic in our words."""
-        first = error.errors(include_url=False)[0]
-        where = tuple(k for k in first["loc"] if isinstance(k, str | int))
-        names = [f.alias or name for name, f in model.model_fields.items() if name != "unit"]
-        if model is Fact:
-            names.append("value")
-        if first["type"] == "extra_forbidden":
-            return self(f"unknown field{suggestion(str(where[-1]), names)}", *keys, *where)
-        if first["type"] == "missing":
-            needs = " (or value)" if model is Fact and where[-1] in ("low", "typical", "high") else ""
-            return self(f"{where[-1]!r}{needs} is missing", *keys)
-        return self(first["msg"].removeprefix("Value error, "), *keys, *where)
-
-    def line(self, *keys: str | int) -> int | None:
-        """Return the line (from 1) of the deepest of ``keys`` that exists in the file."""
-        try:
-            node = yaml.compose(self.path.read_text(encoding="utf-8"), _Loader)
-        except (OSError, ValueError, yaml.YAMLError, RecursionError):
-            return None
-        found = None
-        for key in keys:
-            child = _child(node, key)
-            if child is None:
-                break
-            found, node = child
-        return None if found is None else found + 1
-
-
-def _child(node: Any, key: str | int) -> tuple[int, Any] | None:
-    if isinstance(node, yaml.MappingNode):
-        for name, value in node.value:
-            if name.value == str(key):
-                return name.start_mark.line, value
-    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-        return node.value[key].start_mark.line, node.value[key]
-    return None
-
-
-def _dotted(keys: tuple[str | int, ...]) -> str:
+def _dotted(keys: Keys) -> str:
     text = ""
     for key in keys:
         text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from weft.catalog.model import Contradiction, Part, Source
 from weft.catalog.overlay import lay_over
-from weft.catalog.reader import Document, Failure, RawPart, build_part, load_yaml, read_document, read_sources
+from weft.catalog.reader import (
+    Document,
+    RawPart,
+    build_part,
+    read_overlay,
+    read_package_document,
+    read_package_file,
+    read_sources,
+)
 from weft.errors import UnknownName
 
 DATA = Path(__file__).parent / "data"
@@ -103,18 +111,18 @@ class Catalog:
     @cached_property
     def _sources(self) -> dict[str, Source]:
         path = DATA / "sources.yaml"
-        return read_sources(load_yaml(path)["sources"], path)
+        return read_sources(read_package_file(path)["sources"], path)
 
     @cached_property
     def _contradictions(self) -> tuple[Contradiction, ...]:
-        entries = load_yaml(DATA / "contradictions.yaml")["contradictions"]
+        entries = read_package_file(DATA / "contradictions.yaml")["contradictions"]
         return tuple(Contradiction.model_validate(entry) for entry in entries)
 
     def _document(self, kind: str) -> Document:
         if kind not in self._files:
             raise UnknownName("kind of part", kind, self._files)
         if kind not in self._documents:
-            self._documents[kind] = read_document(self._files[kind])
+            self._documents[kind] = read_package_document(self._files[kind])
         return self._documents[kind]
 
     def _raw(self, kind: str) -> Mapping[str, RawPart]:
@@ -128,12 +136,7 @@ class Catalog:
 
     def _build(self, document: Document, parts: Mapping[str, RawPart]) -> dict[str, Part]:
         known = {*self._sources, *self._document(document.kind).sources}
-        return {
-            name: build_part(
-                document.kind, raw, known_sources=known, fail=Failure(document.path), keys=document.keys[name]
-            )
-            for name, raw in parts.items()
-        }
+        return {name: build_part(document, raw, known) for name, raw in parts.items()}
 
 
 class OverlaidCatalog(Catalog):
@@ -145,7 +148,7 @@ class OverlaidCatalog(Catalog):
         self._documents = base._documents
         self._changed: dict[str, dict[str, RawPart]] = {}
         self._changed_parts: dict[str, dict[str, Part]] = {}
-        self._overlays = tuple(read_document(path, known_kinds=self._files) for path in paths)
+        self._overlays = tuple(read_overlay(path, self._files) for path in paths)
         for overlay in self._overlays:
             laid = lay_over(overlay, self._raw(overlay.kind))
             self._changed_parts.setdefault(overlay.kind, {}).update(self._build(overlay, laid))
