@@ -50,12 +50,11 @@ def load_command(name: str) -> Any:
     """Import one command and return it as click's kind of command."""
     module = importlib.import_module(COMMANDS[name][0])
     app = getattr(module, "app", None)
-    if app is not None:
-        app.rich_markup_mode = None
-        command = get_group(app)
-    else:
+    if app is None:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         app.command(name)(getattr(module, name))
-        command = get_command(app)
-    command.name = name
-    return command
+        return get_command(app)
+    app.rich_markup_mode = None
+    group = get_group(app)
+    group.name = name
+    return group

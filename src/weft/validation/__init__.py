@@ -1,1 +1,128 @@
-"""Predictions beside published measurements."""
+"""Predictions against measurements: the published rows in the package, or a user's own.
+
+A suite is a module with ``predict(row, file) -> list[Prediction]``; it says ``unsupported`` with a reason where it
+cannot express a row yet. One row that fails never stops the others.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from importlib.resources import files
+
+from weft.errors import UnknownName, WeftError
+from weft.validation.rows import Prediction, Row, RowFile, read_rows, unsupported
+from weft.validation.summary import Summary, by_group, summarise, worst
+
+SUITES = {"training": "weft.validation.training", "nccl": "weft.validation.nccl"}
+
+Predict = Callable[[Row, RowFile], list[Prediction]]
+Progress = Callable[[Iterable[Row], int], Iterable[Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All predictions of one run, and how many rows failed by a fault of ours."""
+
+    kind: str
+    predictions: list[Prediction]
+    internal_errors: int
+
+    @property
+    def summary(self) -> Summary:
+        """The errors of all predictions together."""
+        return summarise(self.predictions)
+
+
+def run_suite(name: str, *, only: str | None = None, progress: Progress | None = None) -> Report:
+    """Predict the published rows of a suite.
+
+    Args:
+        name: a key of `SUITES`.
+        only: keep rows whose id or slug has this text, or matches it as a ``*`` pattern.
+        progress: wraps the rows to show how far the run is.
+
+    Raises:
+        UnknownName: no such suite.
+    """
+    if name not in SUITES:
+        raise UnknownName("suite", name, SUITES)
+    return run_file(read_rows(str(files("weft.validation") / "data" / f"{name}.yaml")), only=only, progress=progress)
+
+
+def run_rows(path: str | os.PathLike[str], *, only: str | None = None, progress: Progress | None = None) -> Report:
+    """Predict the rows of a user's file; raises ConfigError where the file is malformed."""
+    return run_file(read_rows(path), only=only, progress=progress)
+
+
+def run_file(file: RowFile, *, only: str | None = None, progress: Progress | None = None) -> Report:
+    """Predict the rows of an already read file."""
+    predict = _suite(file.kind)
+    rows = [row for row in file.rows if only is None or _matches(row, only)]
+    found: list[Prediction] = []
+    faults = 0
+    for row in progress(rows, len(rows)) if progress else rows:
+        try:
+            made = [_labelled(p, row) for p in predict(row, file)]
+            made = made or [unsupported(row, "the suite predicts none of its measured values")]
+        except WeftError as error:
+            made = [unsupported(row, str(error))]
+            faults += error.exit_code == 3
+        except Exception as error:
+            made = [unsupported(row, f"internal error: {type(error).__name__}: {error}")]
+            faults += 1
+        found.extend(made)
+    return Report(file.kind, found, faults)
+
+
+def _suite(kind: str) -> Predict:
+    if kind not in SUITES:
+        return lambda row, file: [unsupported(row, "no model for this suite yet")]
+    predict: Predict = importlib.import_module(SUITES[kind]).predict
+    return predict
+
+
+def _matches(row: Row, pattern: str) -> bool:
+    names = [str(row.get("id", "")), str(row.get("slug", ""))]
+    if any(mark in pattern for mark in "*?["):
+        return any(fnmatchcase(name, pattern) for name in names)
+    return any(pattern in name for name in names)
+
+
+def _labelled(p: Prediction, row: Row) -> Prediction:
+    """Fill labels the suite left open, and refuse values whose error would mean nothing."""
+    size = row.get("size_B")
+    p = replace(
+        p,
+        source=p.source or str(row.get("source", "")),
+        op=p.op or str(row.get("op", "")),
+        size_bytes=float(size) if p.size_bytes is None and isinstance(size, int | float) else p.size_bytes,
+    )
+    if p.status != "ok":
+        return p
+    if p.predicted is None or not math.isfinite(p.predicted):
+        raise ArithmeticError(f"{p.metric}: the prediction {p.predicted} is not a finite number")
+    if not p.measured:
+        return replace(p, status="unsupported", reason="the measured value is zero, so no relative error is defined")
+    return p
+
+
+__all__ = [
+    "SUITES",
+    "Prediction",
+    "Report",
+    "RowFile",
+    "Summary",
+    "by_group",
+    "read_rows",
+    "run_file",
+    "run_rows",
+    "run_suite",
+    "summarise",
+    "unsupported",
+    "worst",
+]
