@@ -43,7 +43,8 @@ class Failure:
         where = tuple(k for k in first["loc"] if isinstance(k, str | int))
         names = [known.alias or name for name, known in model.model_fields.items() if name != "unit"]
         if first["type"] == "extra_forbidden":
-            return self(f"unknown field{suggestion(str(where[-1]), [*names, 'value'])}", *keys, *where)
+            names += ["value"] if model is Fact else []
+            return self(f"unknown field{suggestion(str(where[-1]), names)}", *keys, *where)
         if first["type"] == "missing":
             means = "write 'value', or 'low', 'typical' and 'high'" if model is Fact else "it is required"
             return self(f"{where[-1]!r} is missing; {means}", *keys)
