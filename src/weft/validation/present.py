@@ -1,0 +1,110 @@
+"""Validation reports laid out: text for people, one object for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+from weft.report.terminal import Column, heading, number, percent, table
+from weft.validation import Report
+from weft.validation.rows import Prediction
+from weft.validation.summary import Summary, by_group, reasons, summarise, worst
+
+
+def report_to_dict(reports: Sequence[Report]) -> dict[str, Any]:
+    """Return the JSON object of one or more reports; rows in file order, summaries over all of them together."""
+    predictions = list(chain.from_iterable(report.predictions for report in reports))
+    groups = by_group(predictions)
+    return {
+        "schema": "weft.validate/1",
+        "suites": [report.kind for report in reports],
+        "rows": [_row(p) for p in predictions],
+        "summary": summarise(predictions).to_dict(),
+        "groups": {name: {label: s.to_dict() for label, s in table.items()} for name, table in groups.items()},
+        "unsupported_reasons": reasons(predictions),
+    }
+
+
+def _row(p: Prediction) -> dict[str, Any]:
+    return {
+        "id": p.id,
+        "metric": p.metric,
+        "predicted": p.predicted,
+        "measured": p.measured,
+        "relative_error": p.relative_error,
+        "status": p.status,
+        "reason": p.reason,
+        "source": p.source,
+        "stack": p.stack,
+        "accelerator": p.accelerator,
+        "op": p.op,
+        "size_bytes": p.size_bytes,
+    }
+
+
+def report_text(report: Report, *, rows: bool = True) -> str:
+    """Lay out one report: every row where asked, then summaries, the worst rows and why others are missing."""
+    blocks = [heading(f"{report.kind}: {len(report.predictions):,} measured values")]
+    if rows:
+        blocks.append(_rows_text(report.predictions))
+    groups = {"all": {"all": report.summary}, **by_group(report.predictions)}
+    blocks += [_summary_text(name, group) for name, group in groups.items()]
+    furthest = worst(report.predictions)
+    if furthest:
+        blocks.append(heading("Furthest off") + "\n" + _rows_text(furthest))
+    why = reasons(report.predictions)
+    if why:
+        columns = [Column("rows", right=True), Column("cannot be expressed yet because", shrinks=True)]
+        blocks.append(table(columns, [(count, reason) for reason, count in why.items()]))
+    return "\n\n".join(blocks)
+
+
+def _rows_text(predictions: Sequence[Prediction]) -> str:
+    columns = [
+        Column("id"),
+        Column("metric", shrinks=True),
+        Column("predicted", right=True),
+        Column("measured", right=True),
+        Column("error", right=True),
+        Column("source", shrinks=True),
+        Column("why not, or conditions", shrinks=True),
+    ]
+    lines = []
+    for p in predictions:
+        labels = " ".join(label for label in (p.op, p.accelerator, p.stack) if label)
+        lines.append(
+            (
+                p.id,
+                p.metric,
+                number(p.predicted),
+                number(p.measured),
+                percent(p.relative_error, signed=True),
+                p.source,
+                p.reason or labels,
+            )
+        )
+    return table(columns, lines)
+
+
+def _summary_text(name: str, groups: dict[str, Summary]) -> str:
+    columns = [
+        Column(f"by {name}" if name != "all" else "summary", shrinks=True),
+        Column("n", right=True),
+        Column("unsupported", right=True),
+        Column("median |error|", right=True),
+        Column("p90 |error|", right=True),
+        Column("bias", right=True),
+    ]
+    lines = [
+        (
+            label,
+            s.n,
+            s.unsupported,
+            percent(s.median_abs_error),
+            percent(s.p90_abs_error),
+            percent(s.bias, signed=True),
+        )
+        for label, s in groups.items()
+    ]
+    return table(columns, lines)
