@@ -1,0 +1,52 @@
+"""Direct: everybody sends to everybody at once; one latency, and every byte that must cross a boundary crosses it.
+
+all_to_all has no other way. For all_reduce, a direct reduce-scatter and a direct all-gather. send_recv is one
+transfer to the next rank, by all ranks, as nccl-tests does it.
+"""
+
+from __future__ import annotations
+
+from weft.collectives.cost import Cost, Stage, outer_units, unit_ranks
+from weft.collectives.schedule import Phase, Schedule, Transfer
+from weft.fabric.group import CommGroup
+
+NAME = "direct"
+KINDS = frozenset({"all_reduce", "all_gather", "reduce_scatter", "broadcast", "reduce", "all_to_all", "send_recv"})
+
+
+def schedule(kind: str, ranks: int, size_bytes: float) -> Schedule:
+    """All pairs in one phase (all_reduce: two)."""
+    n = ranks
+    pairs = [(i, j) for i in range(n) for j in range(n) if i != j]
+    if kind == "all_to_all":
+        exchange = Phase(tuple(Transfer(i, j, i * n + j) for i, j in pairs))
+        return Schedule(kind, NAME, n, n * n, size_bytes / n, (exchange,) if pairs else ())
+    if kind == "send_recv":
+        shift = Phase(tuple(Transfer(i, (i + 1) % n, i) for i in range(n)))
+        return Schedule(kind, NAME, n, n, size_bytes, (shift,))
+    if kind in ("broadcast", "reduce"):
+        out = kind == "broadcast"
+        star = Phase(tuple(Transfer(0, i, 0) if out else Transfer(i, 0, 0) for i in range(1, n)), reduce=not out)
+        return Schedule(kind, NAME, n, 1, size_bytes, (star,))
+    scatter = Phase(tuple(Transfer(i, j, j) for i, j in pairs), reduce=True)
+    gather = Phase(tuple(Transfer(i, j, i) for i, j in pairs))
+    phases = {"all_reduce": (scatter, gather), "reduce_scatter": (scatter,), "all_gather": (gather,)}[kind]
+    return Schedule(kind, NAME, n, n, size_bytes / n, phases if n > 1 else ())
+
+
+def cost(kind: str, group: CommGroup) -> Cost:
+    """A unit of u ranks lets out u (n-u)/n of a rank's buffer; the latency is that of the farthest pair."""
+    n, levels = group.ranks, len(group.levels)
+    sizes = [unit_ranks(group, level) for level in range(levels)]
+    ways = 2.0 if kind == "all_reduce" else 1.0
+    far = max(level for level in range(levels) if n > sizes[level]) if n > 1 else 0
+    steps = tuple(ways if level == far else 0.0 for level in range(levels))
+    how = ("peers",) * levels
+    if kind == "send_recv":
+        egress = tuple(1.0 if n > u else 0.0 for u in sizes)
+    elif kind in ("broadcast", "reduce"):
+        egress = tuple(float(n - u) for u in sizes)
+    else:
+        egress = tuple(ways * u * (n - u) / n for u in sizes)
+    local = 1 / n if kind in ("all_to_all", "all_gather", "reduce_scatter", "all_reduce") else 0.0
+    return Cost(NAME, steps, (Stage(egress, how),), local, outer_units(group))

@@ -1,0 +1,104 @@
+"""In-network reduction: switches add (NVLS inside a node, SHARP between nodes), so a rank sends its vector about once.
+
+Inside: rank i owns chunk i; the switch pulls that chunk from all, hands i the sum, takes i's result and copies it
+to all. A rank sends its vector and its own chunk: (1 + 1/n), not 2(n-1)/n, so busbw rises to 2(n-1)/(n+1) of the
+rate the switch sustains. Between units the owners join a double binary tree (NCCL's NVLSTree), or a reducing switch
+(SHARP) where the level has one.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from weft.collectives import tree
+from weft.collectives.cost import Cost, Stage, inner_ranks, outer_units
+from weft.collectives.schedule import Phase, Schedule, Transfer
+from weft.errors import ConfigError
+from weft.fabric.group import CommGroup
+
+NAME = "in_network"
+KINDS = frozenset({"all_reduce", "all_gather", "reduce_scatter", "broadcast", "reduce"})
+
+
+def schedule(kind: str, ranks: int, size_bytes: float, per_unit: int | None = None, sharp: bool = False) -> Schedule:
+    """One switch per unit (ids from ``ranks``), and one above them for ``sharp``.
+
+    Args:
+        kind: all_reduce over any units; the other kinds within one unit.
+        ranks: members.
+        size_bytes: the vector.
+        per_unit: consecutive ranks under one switch; all of them by default.
+        sharp: the units' owners meet at one more reducing switch instead of on trees.
+
+    Raises:
+        ConfigError: units that don't fill, or a kind that has no in-network form across units.
+    """
+    g = per_unit or ranks
+    if ranks % g:
+        raise ConfigError(f"in_network: {ranks} ranks do not fill units of {g}")
+    many = ranks // g
+    if many > 1 and kind != "all_reduce":
+        raise ConfigError(f"in_network {kind} works inside one scale-up unit; the group spans {many}")
+    members = [(u * g + p, ranks + u, p) for u in range(many) for p in range(g)]
+    whole = [Transfer(rank, switch, 0, g) for rank, switch, _ in members]
+    pull = [Transfer(switch, rank, p) for rank, switch, p in members]
+    push = [Transfer(rank, switch, p) for rank, switch, p in members]
+    copy = [Transfer(switch, rank, 0, g) for rank, switch, _ in members]
+    reduced = [Phase(tuple(whole), reduce=True), Phase(tuple(pull))]
+    spread = [Phase(tuple(push)), Phase(tuple(copy))]
+    if kind in ("broadcast", "reduce"):
+        down = kind == "broadcast"
+        first = Phase((Transfer(0, ranks, 0, g),)) if down else reduced[0]
+        last = Phase(tuple(copy[1:])) if down else Phase((Transfer(ranks, 0, 0, g),))
+        return Schedule(kind, NAME, ranks, g, size_bytes / g, (first, last), 1)
+    across = _sharp(ranks, g, many) if sharp and many > 1 else _trees(g, many) if many > 1 else []
+    phases = {"all_reduce": [*reduced, *across, *spread], "reduce_scatter": reduced, "all_gather": spread}[kind]
+    return Schedule(kind, NAME, ranks, g, size_bytes / g, tuple(phases), many + (1 if sharp and many > 1 else 0))
+
+
+def _trees(g: int, many: int) -> list[Phase]:
+    """Each rail's owners reduce and broadcast on a tree; rails alternate between the twin trees."""
+    phases: list[Phase] = []
+    twins = tree.twins(many)
+    ups = [tree.by_depth(t) for t in twins]
+    for below in range(max(len(level) for level in ups) - 1, 0, -1):
+        hops = [
+            Transfer(i * g + rail, twins[rail % 2][i] * g + rail, rail)
+            for rail in range(g)
+            if below < len(ups[rail % 2])
+            for i in ups[rail % 2][below]
+        ]
+        phases.append(Phase(tuple(hops), reduce=True))
+    down = [Phase(tuple(Transfer(t.dst, t.src, t.chunk) for t in phase.transfers)) for phase in reversed(phases)]
+    return phases + down
+
+
+def _sharp(ranks: int, g: int, many: int) -> list[Phase]:
+    """Owners send to the switch above and get the sum back."""
+    top = ranks + many
+    owners = [(u * g + p, p) for u in range(many) for p in range(g)]
+    up = Phase(tuple(Transfer(rank, top, p) for rank, p in owners), reduce=True)
+    return [up, Phase(tuple(Transfer(top, rank, p) for rank, p in owners))]
+
+
+def cost(kind: str, group: CommGroup) -> Cost:
+    """(1 + 1/g) of the vector inside; across, one vector to SHARP, or what a double tree's busiest node sends.
+
+    Raises:
+        ConfigError: no reducing switch, or a kind that has no in-network form across units.
+    """
+    g, many, levels = inner_ranks(group), outer_units(group), len(group.levels)
+    if not group.levels[0].reduces or g < 2:
+        raise ConfigError(
+            f"in_network needs a reducing switch in the scale-up domain ({group.levels[0].name} has none)"
+        )
+    if many > 1 and kind != "all_reduce":
+        raise ConfigError(f"in_network {kind} works inside one scale-up unit; the group spans {many}")
+    inside = {"all_reduce": 1 + 1 / g, "reduce_scatter": 1.0, "all_gather": 1.0}.get(kind, 1.0)
+    sharp = many > 1 and all(level.reduces for level in group.levels[1:])
+    below = [level.units for level in group.levels]
+    across = [1.0 if sharp else tree.busiest(units) for units in below[:-1]]
+    climbs = [1 if sharp and units > 1 else tree.depth(units) for units in below]
+    steps = [1.0] + [2.0 * (a - b) for a, b in itertools.pairwise(climbs)]
+    how = ("multicast",) + ("switch" if sharp else "exchange",) * (levels - 1)
+    return Cost(NAME, tuple(steps), (Stage((inside, *across), how),), 0.0, many)
