@@ -6,20 +6,26 @@ Everything left out comes from the catalog's entry for the system, accelerator, 
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from weft.files import EnergyPrice, Rate, Strict
+
+ScaleUpKind = Literal["nvswitch", "full_mesh", "pcie", "none"]
 
 
 class ScaleUp(Strict):
     """The network inside a node or rack: NVLink and its kin."""
 
-    kind: str | None = Field(None, description="nvswitch, full_mesh, pcie or none; default from the system")
+    kind: ScaleUpKind | None = Field(None, description="nvswitch, full_mesh, pcie or none; default from the system")
     protocol: str | None = Field(None, description="catalog protocol id, such as nvlink4")
     switch: str | None = Field(None, description="catalog switch id of the scale-up switch")
-    rate: Rate | None = Field(None, description="uni-directional bandwidth per accelerator; default from the accelerator")
+    switches: int | None = Field(
+        None, gt=0, le=10_000, description="scale-up switches per node; default from the system"
+    )
+    rate: Rate | None = Field(None, gt=0, description="one-way bandwidth per accelerator; default from the accelerator")
     in_network_reduction: bool | None = Field(None, description="NVLS and the like; default from the protocol")
 
 
@@ -54,3 +60,16 @@ class Cluster(Strict):
     )
     prices: Prices = Prices()
     catalog: list[str] = Field([], description="overlay files with your own parts, relative to this file")
+
+    _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def folder(self) -> Path:
+        """The folder that ``catalog`` paths are relative to: the file's, or the current one."""
+        return self._folder
+
+    def placed_in(self, folder: Path) -> Cluster:
+        """Return the same cluster with ``catalog`` paths relative to ``folder``."""
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy

@@ -1,0 +1,102 @@
+"""From a cluster file to a fabric."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from weft.errors import ConfigError, InfeasibleError
+from weft.fabric import topologies
+from weft.fabric.builder import GraphBuilder
+from weft.fabric.fabric import Fabric
+from weft.fabric.plan import Plan, resolve
+from weft.fabric.scale_out import ScaleOut
+from weft.fabric.scale_up import wire_scale_up
+from weft.fabric.spec import Cluster
+from weft.fabric.tables import Domain, Kind, LinkClass
+from weft.files import explain, read_model
+
+MAX_ACCELERATORS = 4_000_000
+
+
+def load_cluster(path: str | os.PathLike[str]) -> Cluster:
+    """Read a cluster file.
+
+    Raises:
+        ConfigError: with file, line and field.
+    """
+    return read_model(path, Cluster).placed_in(Path(path).resolve().parent)
+
+
+def build_fabric(cluster: Cluster) -> Fabric:
+    """Build the graph of a cluster.
+
+    Raises:
+        ConfigError: a part or an option is wrong.
+        InfeasibleError: it does not fit the switches, or is larger than Weft takes.
+    """
+    plan = resolve(cluster)
+    if plan.accelerators > MAX_ACCELERATORS:
+        raise InfeasibleError(
+            f"nodes: {plan.accelerators:,} accelerators are more than the {MAX_ACCELERATORS:,} that Weft builds"
+        )
+    graph = GraphBuilder()
+    ports = _wire_nodes(graph, plan)
+    network = _wire_scale_out(graph, plan, ports)
+    nodes, links = graph.finish()
+    return Fabric(plan, nodes, links, tuple(graph.parts), network)
+
+
+def _wire_nodes(graph: GraphBuilder, plan: Plan) -> npt.NDArray[np.int32]:
+    """Add hosts, accelerators, NICs and the links inside nodes; return the NIC rows, int32[nodes, nics]."""
+    nodes, per_node, nics = plan.nodes, plan.per_node, plan.nics
+    hosts = graph.hosts = graph.nodes(Kind.HOST, nodes, part=plan.system)
+    local = np.arange(per_node)
+    rail = np.tile(local * nics // per_node if nics else np.full(per_node, -1), nodes)
+    gpus = graph.nodes(
+        Kind.ACCELERATOR,
+        nodes * per_node,
+        part=plan.accelerator,
+        parent=np.repeat(hosts, per_node),
+        ordinal=np.tile(local, nodes),
+        rail=rail,
+    ).reshape(nodes, per_node)
+    wire_scale_up(graph, plan.scale_up, hosts, gpus)
+    if not nics:
+        return np.empty((nodes, 0), np.int32)
+    number = np.tile(np.arange(nics), nodes)
+    ports = graph.nodes(
+        Kind.NIC, nodes * nics, part=plan.nic, parent=np.repeat(hosts, nics), ordinal=number, rail=number
+    ).reshape(nodes, nics)
+    # Each accelerator has its own NICs, or shares one with its neighbours, whichever there are more of.
+    if nics <= per_node:
+        lower, upper = gpus, ports[:, local * nics // per_node]
+    else:
+        lower, upper = gpus[:, np.arange(nics) * per_node // nics], ports
+    half = plan.nic_latency_s / 2
+    link = LinkClass("gpu-nic", Domain.HOST, plan.host_protocol, plan.host_rate_Bps, half, half)
+    graph.cables(lower.ravel(), upper.ravel(), link)
+    return ports
+
+
+def _wire_scale_out(graph: GraphBuilder, plan: Plan, ports: npt.NDArray[np.int32]) -> ScaleOut:
+    """Read the topology's options and let it add its switches."""
+    written: dict[str, Any] = dict(plan.cluster.scale_out or {"topology": "none"})
+    name = written.pop("topology", None)
+    if not isinstance(name, str):
+        raise ConfigError(
+            f"name a topology: {', '.join(topologies.names())}", field="scale_out.topology" if name else "scale_out"
+        )
+    topology = topologies.get(name)
+    try:
+        options = topology.Options.model_validate(written)
+    except ValidationError as error:
+        problem = explain(error, topology.Options, None, written)
+        problem.field = f"scale_out.{problem.field}" if problem.field else "scale_out"
+        raise problem from None
+    return topology.build(plan, options, graph, ports)

@@ -1,0 +1,112 @@
+"""Rails: NIC r of every node in a scalable unit goes to leaf r of that unit, so that same-rail traffic crosses one switch.
+
+Counts, for units of N nodes with R rails and p NICs a node on each rail, D host ports a leaf: ⌈N p / D⌉ leaves a rail in each unit
+(one, where N p = D), and spines over all leaves as in leaf_spine; where the leaves outnumber a spine's ports,
+pods of whole units under a third tier of cores. ``planes: true`` gives each rail spines of its own: no path between rails but
+through the node. Bisection of full units at 1:1: half the host ports' bandwidth. Sources: NVIDIA DGX SuperPOD reference
+architecture (RA-11333: 32 nodes a unit, eight leaves); W. Wang et al., Rail-only (2023), for planes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from weft.errors import ConfigError, InfeasibleError
+from weft.fabric.builder import GraphBuilder
+from weft.fabric.clos import ClosSize, ports_down, size_clos, wire_clos
+from weft.fabric.clos_options import ClosOptions, Hardware, pick, resolve_hardware
+from weft.fabric.plan import Plan
+from weft.fabric.scale_out import ScaleOut
+from weft.fabric.tables import Kind
+
+# The leaves of a unit stand together, away from most of its racks: too far for passive copper.
+LENGTHS_M = {"leaf": 15.0, "spine": 30.0, "core": 100.0}
+
+
+class Options(ClosOptions):
+    """What to write under ``scale_out`` with ``topology: rail_optimised``."""
+
+    unit_nodes: int | None = Field(None, gt=0, description="nodes per scalable unit; default: as many as a leaf takes")
+    rails: int | None = Field(None, gt=0, description="rails; default: NICs per node, or per compute tray of a rack")
+    planes: bool = Field(False, description="each rail has spines of its own")
+    tiers: Literal[2, 3] | None = Field(None, description="2 or 3 tiers of switches; default: the fewest that reach")
+    pod_units: int | None = Field(None, gt=0, description="units per pod (three tiers); default: as many as fit")
+
+
+def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[np.int32]) -> ScaleOut:
+    """Add rail leaves, spines and, where needed, cores; see the module's text for counts.
+
+    Raises:
+        ConfigError: the rails do not divide the NICs.
+        InfeasibleError: it does not fit the switches.
+    """
+    hardware = resolve_hardware(plan, options, protocol="infiniband", lengths_m=LENGTHS_M)
+    rails = _rails(plan, options)
+    share = plan.nics // rails
+    most = ports_down(
+        hardware.radix["leaf"], pick(options.oversubscription, "leaf", 1.0), hardware.uplink_Bps / hardware.rate_Bps
+    )
+    unit_nodes = min(options.unit_nodes or max(1, most // share), plan.nodes)
+    leaf_ports = min(most, unit_nodes * share) if options.unit_nodes else most
+    rail_leaves = math.ceil(unit_nodes * share / leaf_ports)
+    units = math.ceil(plan.nodes / unit_nodes)
+    planes = rails if options.planes else 1
+    size = _size(options, hardware, leaf_ports, units, rails * rail_leaves // planes, planes)
+
+    node, nic = np.divmod(np.arange(plan.endpoints), plan.nics)
+    unit, member = np.divmod(node, unit_nodes)
+    rail = nic % rails
+    seat = (member * share + nic // rails) // leaf_ports  # which of the rail's leaves in the unit
+    if options.planes:
+        leaf_of_port = (rail * units + unit) * rail_leaves + seat
+        leaf_rail, leaf_unit, leaf_seat = np.indices((rails, units, rail_leaves)).reshape(3, -1)
+    else:
+        leaf_of_port = (unit * rails + rail) * rail_leaves + seat
+        leaf_unit, leaf_rail, leaf_seat = np.indices((units, rails, rail_leaves)).reshape(3, -1)
+
+    places = graph.nodes(Kind.UNIT, units)
+    graph.place(graph.hosts, places[np.arange(plan.nodes) // unit_nodes])
+    return wire_clos(
+        graph,
+        "rail_optimised",
+        size,
+        hardware,
+        ports,
+        leaf_of_port,
+        leaf_parent=places[leaf_unit],
+        leaf_ordinal=leaf_rail * rail_leaves + leaf_seat,
+        leaf_rail=leaf_rail,
+        rail_leaf=unit * rail_leaves + seat,
+        reduces=options.in_network_reduction,
+    )
+
+
+def _size(options: Options, hardware: Hardware, leaf_ports: int, units: int, unit_leaves: int, planes: int) -> ClosSize:
+    """Size one plane of ``units`` units with ``unit_leaves`` leaves each; pods hold whole units."""
+    leaves = units * unit_leaves
+    three = options.tiers == 3 or (options.tiers is None and leaves > hardware.radix["spine"])
+    if not three:
+        return size_clos(leaves, leaf_ports, options, hardware, planes=planes)
+    down = ports_down(hardware.radix["spine"], pick(options.oversubscription, "spine", 1.0))
+    pod_units = options.pod_units or down // unit_leaves
+    if pod_units < 1:
+        raise InfeasibleError(
+            f"scale_out.radix: a unit has {unit_leaves} leaves, a spine {down} ports down; "
+            "use larger spines, fewer rails, or planes: true"
+        )
+    pod_leaves = pod_units * unit_leaves
+    return size_clos(leaves, leaf_ports, options, hardware, planes=planes, pod_leaves=pod_leaves, three_tiers=True)
+
+
+def _rails(plan: Plan, options: Options) -> int:
+    """Return the number of rails: as asked, else one a NIC, or one a NIC of a rack's compute tray."""
+    trays = int(plan.system.si("compute_trays")) if plan.system and plan.system.has("compute_trays") else 1
+    rails = options.rails or (plan.nics // trays if plan.nics % trays == 0 else plan.nics)
+    if plan.nics % rails:
+        raise ConfigError(f"{rails} rails do not divide {plan.nics} NICs a node evenly", field="scale_out.rails")
+    return rails
