@@ -36,7 +36,7 @@ _SWITCHES = {  # protocol family -> (fastest port in Gb/s, catalog switch), slow
 class ClosOptions(Strict):
     """Options that every folded Clos shares. One value holds for all tiers; a mapping (``spine: ...``) for one.
 
-    ``medium`` and ``length`` are of the cables that lead up to a tier: ``leaf`` is host to leaf, ``spine`` leaf to spine.
+    ``medium`` and ``length`` are of the cables that lead up to a tier: ``leaf`` host to leaf, ``spine`` leaf to spine.
     """
 
     protocol: str | None = Field(None, description="roce, infiniband or a catalog protocol id; default from the switch")
@@ -107,19 +107,22 @@ def resolve_hardware(
     rate_Bps = options.rate or plan.nic_rate_Bps
     if rate_Bps > plan.nic_rate_Bps * (1 + 1e-9):
         raise InfeasibleError(
-            f"scale_out.rate: {format_rate(rate_Bps)} is more than {plan.nic.name} gives ({format_rate(plan.nic_rate_Bps)})"
+            f"scale_out.rate: {format_rate(rate_Bps)} is more than a port of {plan.nic.name} gives, "
+            f"{format_rate(plan.nic_rate_Bps)}"
         )
     uplink_Bps = options.uplink_rate or rate_Bps
     named = pick(options.switch, "leaf", "")
     family = _named(catalog, "switches", named, "scale_out.switch").text("protocol") if named else None
     part = _protocol(catalog, options.protocol or family or protocol, rate_Bps)
-    switch, radix, latency_s = {}, {}, {}
+    switch: dict[str, Part] = {}
+    radix: dict[str, int] = {}
+    latency_s: dict[str, float] = {}
     for tier in TIERS:
         speed = rate_Bps if tier == "leaf" else uplink_Bps
         switch[tier] = _switch(catalog, options, tier, part, speed)
         radix[tier] = _radix(switch[tier], pick(options.radix, tier, 0), speed, tier)
         latency_s[tier] = _switch_latency(switch[tier], part)
-    links = {}
+    links: dict[str, LinkClass] = {}
     for below, tier in zip(("nic", "leaf", "spine"), TIERS, strict=True):
         speed = rate_Bps if tier == "leaf" else uplink_Bps
         length_m = pick(options.length, tier, lengths_m[tier])
@@ -175,8 +178,8 @@ def _radix(switch: Part, asked: int, rate_Bps: float, tier: str) -> int:
     ports = switch_ports(switch, rate_Bps)
     if asked and ports and asked > ports:
         raise InfeasibleError(
-            f"scale_out.radix: {switch.id} has {ports} ports of {format_rate(rate_Bps)}, {asked} were asked for ({tier}); "
-            "name a larger switch"
+            f"scale_out.radix: {switch.id} has {ports} ports of {format_rate(rate_Bps)}, "
+            f"{asked} were asked for ({tier}); name a larger switch"
         )
     if not asked and not ports:
         raise ConfigError(
@@ -187,7 +190,7 @@ def _radix(switch: Part, asked: int, rate_Bps: float, tier: str) -> int:
 
 
 def switch_ports(switch: Part, rate_Bps: float) -> int:
-    """Return how many ports of a rate a switch has: as its port list says, else its capacity over the rate; 0 if unknown.
+    """Return how many ports of a rate a switch has: as listed, else its capacity over the rate; 0 if unknown.
 
     Raises:
         InfeasibleError: all its ports are slower.
@@ -200,7 +203,8 @@ def switch_ports(switch: Part, rate_Bps: float) -> int:
             return count
     if listed and max(listed) < rate_Bps:
         raise InfeasibleError(
-            f"scale_out.switch: {switch.id} has ports of {format_rate(max(listed))}, too slow for {format_rate(rate_Bps)}"
+            f"scale_out.switch: {switch.id} has ports of {format_rate(max(listed))}, "
+            f"too slow for {format_rate(rate_Bps)}"
         )
     if not switch.has("capacity_tbps"):
         return 0

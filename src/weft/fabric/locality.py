@@ -1,4 +1,4 @@
-"""Who is near whom: for every accelerator, the unit it is in at each level of the network, and groups made from that."""
+"""Who is near whom: for every accelerator, the unit it is in at each level, and groups made from that."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Locality:
         scale_up_unit: int32[accelerators], the scale-up domain of each.
         rail: int16[accelerators], the NIC of its node that it uses (the first, where it has several).
         unit: one int32[accelerators] per tier: the unit its port is in.
-        rail_unit: the same when traffic may change rails inside the node first; equal to ``unit`` where rails mean nothing.
+        rail_unit: the same when traffic may change rails inside the node first; ``unit`` where rails mean nothing.
     """
 
     def __init__(self, plan: Plan, network: ScaleOut) -> None:
@@ -135,7 +135,7 @@ class Locality:
 
     @cached_property
     def oversubscription(self) -> tuple[float, ...]:
-        """For each tier: host bandwidth below the fullest unit of the tier beneath, over that unit's uplinks into this one."""
+        """Host bandwidth below the fullest unit of the tier beneath, over its uplinks into this one; by tier."""
         ratios = [1.0]
         for tier in self.network.tiers[:-1]:
             ports = np.bincount(tier.unit, minlength=len(tier.uplink_Bps))

@@ -1,7 +1,7 @@
 """Which cable a link uses until places are known, and what crossing it costs in time.
 
-The rule: passive copper where the catalog has one of the link's rate that reaches, otherwise pluggable optics, the cheapest that
-reach. A rate nothing is made for (200 Gb/s) takes the next faster medium.
+The rule: passive copper where the catalog has one of the link's rate that reaches, otherwise pluggable optics, the
+cheapest that reach. A rate nothing is made for (200 Gb/s) takes the next faster medium.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ def _fits(medium: Part, kind: str, rate_Bps: float, length_m: float) -> bool:
 
 
 def link_latency_s(catalog: Catalog, medium: Part, protocol: Part, length_m: float) -> float:
-    """Return what one crossing of a cable takes: propagation, the medium's own retimers and DSPs, and error correction.
+    """Return what one crossing of a cable takes: propagation, the medium's own retimers, and error correction.
 
-    Error correction follows the protocol: low-latency RS(272) on InfiniBand, RS(528) on 25 Gb/s lanes, RS(544) on faster ones.
+    Error correction follows the protocol: RS(528) on 25 Gb/s lanes, low-latency RS(272) on InfiniBand, else RS(544).
     """
     copper = medium.text("cls") in COPPER
     run = catalog.get("media", "prop_twinax" if copper else "prop_smf").si("propagation_ns_per_m") * length_m

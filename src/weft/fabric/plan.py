@@ -122,7 +122,7 @@ def _count(part: Part | None, name: str) -> int | None:
 
 
 def _matching_system(catalog: Catalog, accelerator: Part, per_node: int) -> Part | None:
-    """Find the catalog's system with this accelerator and count, for what the user left out (price, power, switches)."""
+    """Find the catalog's system with this accelerator and count, for what was left out (price, power, switches)."""
     for system in catalog.parts("systems"):
         if system.text("accelerator") == accelerator.id and _count(system, "accelerators") == per_node:
             return system
@@ -143,7 +143,7 @@ def _nics(
 
 
 def _scale_out(system: Part | None, accelerator: Part, per_node: int) -> tuple[float, float]:
-    """Return a node's scale-out bandwidth and the rate of one port, from the system's text (``8x400G CX7``) or the accelerator."""
+    """Return a node's scale-out bandwidth and a port's, as the system says (``8x400G CX7``) or the accelerator."""
     found = _NIC_COUNT.search((system.text("nics_text") or "") if system else "")
     if found:
         port_Bps = float(found[2]) * 1e9 / 8

@@ -22,8 +22,8 @@ class Tier:
         unit: int32[endpoints], the unit each host port (node-major) is in, counted from 0.
         uplink_Bps: float64[units], one-way bandwidth from each unit into the next tier; zeros at the top.
         latency_s: one way between two ports whose lowest common tier this is, NICs not counted.
-        rail_unit: int32[endpoints], where rails differ: the unit a node's ports share when traffic changes rails inside the node
-            (NVLink) before it leaves; None where that changes nothing.
+        rail_unit: int32[endpoints], where rails differ: the unit a node's ports share when traffic changes rails
+            inside the node (NVLink) before it leaves; None where that changes nothing.
     """
 
     name: str
@@ -55,9 +55,9 @@ class ScaleOut:
 def bisection_Bps(network: ScaleOut) -> float:
     """Return the one-way bandwidth between the first and the second half of the host ports.
 
-    Ports are taken in node order, so that the halves are made of whole racks and pods: in a tree of switches whose units
-    are alike no other even split is thinner. It is the exact minimum cut of the tree in which a unit's uplinks are
-    one edge (equal bundles to every switch above make that exact): from the leaves up, a unit's switches stand on
+    Ports are taken in node order, so that the halves are made of whole racks and pods: in a tree of switches whose
+    units are alike no other even split is thinner. It is the exact minimum cut of the tree in which a unit's uplinks
+    are one edge (equal bundles to every switch above make that exact): from the leaves up, a unit's switches stand on
     one side or the other, and the cheaper choice is kept.
     """
     endpoints = len(network.tiers[0].unit)

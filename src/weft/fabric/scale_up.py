@@ -13,8 +13,8 @@ from weft.fabric.builder import GraphBuilder
 from weft.fabric.spec import ScaleUp
 from weft.fabric.tables import Domain, IntArray, Kind, LinkClass
 
-# Accelerator to accelerator, one way, where the catalog has no measured value for a protocol. NVLink 4 and 5 were measured at
-# 829 ns and 792 ns (catalog: nvlink4 latency_ns_p2p, nvlink5 latency_ns_oneway).
+# Accelerator to accelerator, one way, where the catalog has no measured value for a protocol. NVLink 4 and 5 were
+# measured at 829 ns and 792 ns (catalog: nvlink4 latency_ns_p2p, nvlink5 latency_ns_oneway).
 TYPICAL_LATENCY_S = 8e-7
 _NVSWITCHES = {
     "nvlink2": "nvswitch1",
@@ -176,9 +176,9 @@ def wire_scale_up(graph: GraphBuilder, plan: ScaleUpPlan, hosts: IntArray, gpus:
         hosts: int32[nodes], host rows.
         gpus: int32[nodes, per_node], accelerator rows.
 
-    Each accelerator's bandwidth is split evenly over the switches of an ``nvswitch`` node (a real HGX H100 has 5, 4, 4 and 5 of
-    an accelerator's 18 links on its four chips), and over its peers in a ``full_mesh`` (a hybrid cube mesh is taken as
-    one: the sum of its links is right, single pairs have fewer or more).
+    Each accelerator's bandwidth is split evenly over the switches of an ``nvswitch`` node (a real HGX H100 has 5, 4, 4
+    and 5 of an accelerator's 18 links on its four chips), and over its peers in a ``full_mesh`` (a hybrid cube mesh is
+    taken as one: the sum of its links is right, single pairs have fewer or more).
     """
     nodes, per_node = gpus.shape
     half = plan.latency_s / 2

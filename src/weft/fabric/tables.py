@@ -138,7 +138,8 @@ class LinkTable:
     def latency_s(self) -> FloatArray:
         """One-way latency of each directed link, with the device it leads to."""
         both = np.array([[c.latency_up_s, c.latency_down_s] for c in self.classes], dtype=np.float64).reshape(-1, 2)
-        return both[self.link_class, np.arange(len(self)) & 1]
+        latency_s: FloatArray = both[self.link_class, np.arange(len(self)) & 1]
+        return latency_s
 
     @cached_property
     def length_m(self) -> FloatArray:

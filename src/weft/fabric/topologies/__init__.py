@@ -4,8 +4,8 @@ A topology file has
 
 - a docstring: what is joined to what, how many switches and cables that takes, its bisection, and the source;
 - ``Options``: a `weft.files.Strict` model of what a user may write under ``scale_out`` beside ``topology``;
-- ``build(plan, options, graph, ports) -> ScaleOut``: adds switches and cables to the graph (ports: int32[nodes, nics], the NIC
-  rows) and says who shares which tier.
+- ``build(plan, options, graph, ports) -> ScaleOut``: adds switches and cables to the graph (ports: int32[nodes, nics],
+  the NIC rows) and says who shares which tier.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""No network: a single node, with nothing but its scale-up links. No switches, no cables, no bisection between nodes."""
+"""No network: a single node with nothing but its scale-up links. No switches, no cables, no bisection."""
 
 from __future__ import annotations
 
