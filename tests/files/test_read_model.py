@@ -80,7 +80,7 @@ def test_good_files_read_to_si(tmp_path: Path) -> None:
 
 class Shelf(Strict):
     price: Money = 0.0
-    rates: list[Rate] = []
+    rates: tuple[Rate, ...] = ()
     room: Size | None = None
 
     @model_validator(mode="after")

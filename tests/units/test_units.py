@@ -72,7 +72,7 @@ def test_bits_and_bytes_differ_by_exactly_eight() -> None:
     ],
 )
 def test_refusals_say_what_was_read(text: object, dimension: units.Dimension, says: str) -> None:
-    with pytest.raises(ConfigError, match="^[^\n]*$") as caught:
+    with pytest.raises(ConfigError, match=r"^[^\n]*$") as caught:
         parse(text, dimension)  # type: ignore[arg-type]
     assert says in str(caught.value)
 
