@@ -99,6 +99,6 @@ def cost(kind: str, group: CommGroup) -> Cost:
     below = [level.units for level in group.levels]
     across = [1.0 if sharp else tree.busiest(units) for units in below[:-1]]
     climbs = [1 if sharp and units > 1 else tree.depth(units) for units in below]
-    steps = [1.0] + [2.0 * (a - b) for a, b in itertools.pairwise(climbs)]
+    steps = [2.0] + [2.0 * (a - b) for a, b in itertools.pairwise(climbs)]
     how = ("multicast",) + ("switch" if sharp else "exchange",) * (levels - 1)
     return Cost(NAME, tuple(steps), (Stage((inside, *across), how),), 0.0, many)

@@ -35,9 +35,14 @@ class Device:
         tree_share: the same for trees, which reduce and forward at once.
         rate_frac: of the raw scale-up rate, by what moves the bytes (`Stage.how`).
         local_x: cost of a byte copied at home, relative to a byte sent.
+        peers_local_x: the same in an all-to-all.
         ll_cap_Bps: LL's greatest bus bandwidth in one unit, two units, more.
         switch_launch_s: launch of the in-network kernel.
-        skew_x: growth of in-network time per doubling of the unit beyond 8 ranks.
+        switch_rank_s: what each rank at the switch adds to its barriers.
+        skew_x: growth of in-network wire time per doubling of the unit beyond 8 ranks.
+        fill_x: strength of pipeline filling, 2 sqrt(fill_x L W) for latency L and wire time W.
+        fill_cap_x: its bound in latencies, where chunks stop growing.
+        switch_fill_cap_x: the same for in-network kernels.
     """
 
     launch_s: tuple[float, float, float] = _NO_LATENCY
@@ -47,9 +52,14 @@ class Device:
     tree_share: tuple[float, float, float] = (0.0, 0.0, 1.0)
     rate_frac: Mapping[str, float] = field(default_factory=dict)
     local_x: float = 0.0
+    peers_local_x: float = 0.0
     ll_cap_Bps: tuple[float, float, float] = (_NO_CAP, _NO_CAP, _NO_CAP)
     switch_launch_s: float = 0.0
+    switch_rank_s: float = 0.0
     skew_x: float = 0.0
+    fill_x: float = 0.0
+    fill_cap_x: float = 0.0
+    switch_fill_cap_x: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +90,14 @@ class Library:
         devices: by the beginning of an accelerator's catalog id; the longest match counts, ``""`` is for the rest.
         transports: by the beginning of a protocol's catalog id, in the same way.
         choices: algorithms that ``auto`` considers, by kind.
-        fill_x: strength of pipeline filling, 2 sqrt(fill_x L W) for latency L and wire time W.
-        fill_cap_x: its bound in latencies, where chunks stop growing.
+        torch_issue_s: time PyTorch's host code needs between two collectives.
     """
 
     name: str
     devices: Mapping[str, Device]
     transports: Mapping[str, Transport]
     choices: Mapping[str, tuple[str, ...]]
-    fill_x: float = 0.0
-    fill_cap_x: float = 0.0
+    torch_issue_s: float = 0.0
 
     def device(self, accelerator: str) -> Device:
         """Constants for an accelerator's generation."""
@@ -162,7 +170,7 @@ def _load(name: str, catalog: Catalog) -> Library:
         known = {part.text("library") or "" for part in catalog.parts("libraries")}
         raise UnknownName("collective library", name, {*known, "ideal"} - {""})
     choices = {kind: tuple((whole.text(kind) or " ".join(default)).split()) for kind, default in _CHOICES.items()}
-    return Library(name, devices, transports, choices, whole.si("fill_x"), whole.si("fill_cap_x"))
+    return Library(name, devices, transports, choices, _or_zero(whole, "torch_issue_us"))
 
 
 def _longest(names: Mapping[str, object], wanted: str) -> str:
@@ -174,6 +182,10 @@ def _longest(names: Mapping[str, object], wanted: str) -> str:
 def _words(part: Part, name: str) -> list[str]:
     """A plain list of words; ``other`` is the empty prefix, which every id begins with."""
     return ["" if word == "other" else word for word in (part.text(name) or "").split()]
+
+
+def _or_zero(part: Part, name: str) -> float:
+    return part.si(name) if part.has(name) else 0.0
 
 
 def _by_protocol(part: Part, pattern: str, default: float) -> tuple[float, float, float]:
@@ -199,10 +211,15 @@ def _device(part: Part) -> Device:
         share=_by_protocol(part, "{}_frac", 0.0),
         tree_share=_by_protocol(part, "tree_{}_frac", 0.0),
         rate_frac=_rates(part),
-        local_x=part.si("local_x") if part.has("local_x") else 0.0,
+        local_x=_or_zero(part, "local_x"),
+        peers_local_x=_or_zero(part, "peers_local_x"),
         ll_cap_Bps=(caps[0], caps[1], caps[2]),
-        switch_launch_s=part.si("switch_launch_us") if part.has("switch_launch_us") else 0.0,
-        skew_x=part.si("skew_x") if part.has("skew_x") else 0.0,
+        switch_launch_s=_or_zero(part, "switch_launch_us"),
+        switch_rank_s=_or_zero(part, "switch_rank_us"),
+        skew_x=_or_zero(part, "skew_x"),
+        fill_x=_or_zero(part, "fill_x"),
+        fill_cap_x=_or_zero(part, "fill_cap_x"),
+        switch_fill_cap_x=_or_zero(part, "switch_fill_cap_x"),
     )
 
 
@@ -212,5 +229,5 @@ def _transport(part: Part) -> Transport:
         tree_hop_s=_by_protocol(part, "tree_hop_{}_us", 0.0),
         share=_by_protocol(part, "{}_frac", 0.0),
         rate_frac=_rates(part),
-        peer_s=part.si("peer_us") if part.has("peer_us") else 0.0,
+        peer_s=_or_zero(part, "peer_us"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -58,6 +58,19 @@ class Estimate:
     bound: str
     latency_s: float
     bandwidth_s: float
+
+    def at_least(self, time_s: float) -> Estimate:
+        """The same collective where the host cannot issue calls faster than one every ``time_s``."""
+        if time_s <= self.time_s:
+            return self
+        slower = self.time_s / time_s
+        return replace(
+            self,
+            time_s=time_s,
+            algbw_Bps=self.algbw_Bps * slower,
+            busbw_Bps=self.busbw_Bps * slower,
+            latency_s=self.latency_s + time_s - self.time_s,
+        )
 
 
 def algorithm_name(name: str) -> str:

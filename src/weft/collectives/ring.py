@@ -42,6 +42,7 @@ def cost(kind: str, group: CommGroup) -> Cost:
     share = (n - 1) / n
     sent = {"all_reduce": 2 * share, "all_gather": share, "reduce_scatter": share}.get(kind, 1.0)
     rounds = 2 if kind == "all_reduce" else 1
-    local = 1 / n if kind in ("all_reduce", "all_gather", "reduce_scatter") else 0.0
+    # an all-reduce sends its first chunk straight from the input, so half of its home copies are hidden
+    local = {"all_reduce": 0.5 / n, "all_gather": 1 / n, "reduce_scatter": 1 / n}.get(kind, 0.0)
     stage = Stage(spread(group, sent), ("copy",) * len(group.levels))
     return Cost(NAME, chain_steps(group, rounds), (stage,), local, outer_units(group))

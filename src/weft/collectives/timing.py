@@ -58,7 +58,8 @@ def lines(cost: Cost, group: CommGroup, library: Library) -> tuple[Line, ...]:
             wire += seconds
         if math.isfinite(wire):
             latency = _latency(cost, group, device, library, index)
-            found.append(Line(cost.algorithm, protocol, latency, wire, bound, library.fill_x, library.fill_cap_x))
+            cap_x = device.switch_fill_cap_x if _switched(cost) else device.fill_cap_x
+            found.append(Line(cost.algorithm, protocol, latency, wire, bound, device.fill_x, cap_x))
     return tuple(found)
 
 
@@ -75,7 +76,10 @@ def _latency(cost: Cost, group: CommGroup, device: Device, library: Library, pro
         if not steps:
             continue
         if index == 0:
-            total += steps * (level.latency_s if _switched(cost) else max(inner[protocol], level.latency_s))
+            if _switched(cost):
+                total += steps * level.latency_s + level.ranks * device.switch_rank_s
+            else:
+                total += steps * max(inner[protocol], level.latency_s)
         else:
             net = library.transport(level.protocol)
             hop = (net.tree_hop_s if climbing else net.hop_s)[protocol]
@@ -93,7 +97,8 @@ def _wire(stage: Stage, index: int, cost: Cost, group: CommGroup, library: Libra
     device = library.device(group.accelerator)
     if index == 0:
         share = (device.tree_share if cost.algorithm in _TREES else device.share)[protocol]
-        out = (out + device.local_x * cost.local) * _skew(how, device, level)
+        local_x = device.peers_local_x if how == "peers" else device.local_x
+        out = (out + local_x * cost.local) * _skew(how, device, level)
         fraction = device.rate_frac.get(how, device.rate_frac.get("copy", 1.0))
     else:
         net = library.transport(level.protocol)
