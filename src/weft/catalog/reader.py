@@ -39,7 +39,8 @@ class Failure:
 
     def explain(self, model: type[BaseModel], error: ValidationError, keys: Keys) -> ConfigError:
         """Say the first complaint of pydantic in our words."""
-        first = error.errors(include_url=False)[0]
+        # a field that is missing may be one that is misspelt: speak of the misspelling first
+        first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
         where = tuple(k for k in first["loc"] if isinstance(k, str | int))
         names = [known.alias or name for name, known in model.model_fields.items() if name != "unit"]
         if first["type"] == "extra_forbidden":
@@ -48,7 +49,10 @@ class Failure:
         if first["type"] == "missing":
             means = "write 'value', or 'low', 'typical' and 'high'" if model is Fact else "it is required"
             return self(f"{where[-1]!r} is missing; {means}", *keys)
-        return self(first["msg"].removeprefix("Value error, ").replace("Input should be", "should be"), *keys, *where)
+        if first["type"] in ("string_type", "bool_type", "bool_parsing"):
+            return self(f"expected {'text' if first['type'] == 'string_type' else 'true or false'}", *keys, *where)
+        message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+        return self(message, *keys, *where)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from weft.catalog.reader import (
     read_package_file,
     read_sources,
 )
-from weft.errors import UnknownName
+from weft.errors import ConfigError, UnknownName
 
 DATA = Path(__file__).parent / "data"
 _NOT_KINDS = ("sources", "contradictions")
@@ -61,11 +61,14 @@ class Catalog:
 
         Raises:
             UnknownName: no kind has it; suggests the nearest.
+            ConfigError: parts of several kinds share the id.
         """
-        for kind in self._files:
-            if part_id in self._raw(kind):
-                return self._of(kind)[part_id]
-        raise UnknownName("part", part_id, self.ids())
+        kinds = [kind for kind in self._files if part_id in self._raw(kind)]
+        if not kinds:
+            raise UnknownName("part", part_id, self.ids())
+        if len(kinds) > 1:
+            raise ConfigError(f"{part_id!r} is a part of {' and of '.join(kinds)}; say which kind")
+        return self._of(kinds[0])[part_id]
 
     def ids(self) -> tuple[str, ...]:
         """Return the id of every part of every kind."""
