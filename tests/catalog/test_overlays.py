@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from weft.catalog import load_catalog
 from weft.errors import ConfigError, UnknownName
@@ -155,3 +158,35 @@ def test_unknown_names_suggest_the_nearest() -> None:
         cat.get("accelerators", "h100_sxm").fact("hbm_tbps")
     with pytest.raises(ConfigError, match="say which kind"):
         cat.find("megascale")
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["value", "low", "typical", "high", "src", "conf", "note", "recalled", "title"]) | scalars,
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+names = st.sampled_from(["id", "name", "source", "confidence", "power_w", "price_usd", "pcie", "notes", "claim_x"])
+parts = st.lists(st.dictionaries(names | scalars, values | st.just("cx7"), max_size=5) | values, max_size=3)
+documents = st.fixed_dictionaries(
+    {}, optional={"kind": st.just("nics") | values, "parts": parts | values, "sources": values, "about": values}
+)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(documents)
+def test_any_overlay_loads_or_is_a_one_line_config_error(tmp_path: Path, document: dict[str, object]) -> None:
+    path = write(tmp_path, yaml.safe_dump(document))
+    try:
+        cat = load_catalog(path)
+    except ConfigError as error:
+        assert "\n" not in str(error) and len(str(error)) < 1000
+    else:
+        assert len(cat.parts("nics")) >= 19

@@ -176,7 +176,9 @@ class OverlaidCatalog(Catalog):
         return {**super()._raw(kind), **self._changed.get(kind, {})}
 
     def _of(self, kind: str) -> Mapping[str, Part]:
-        return {**self._base._of(kind), **self._changed_parts.get(kind, {})}
+        if kind not in self._parts:
+            self._parts[kind] = {**self._base._of(kind), **self._changed_parts.get(kind, {})}
+        return self._parts[kind]
 
 
 @lru_cache(maxsize=1)

@@ -26,15 +26,16 @@ _MAIN = {
 
 def kinds_text(catalog: Catalog) -> str:
     """The kinds of parts with their counts."""
-    rows = [(kind, len(parts), sum(len(p.facts) for p in parts)) for kind, parts in _by_kind(catalog)]
-    columns = [Column("kind"), Column("parts", right=True), Column("facts", right=True)]
-    total = f"{sum(r[1] for r in rows):,} parts, {sum(r[2] for r in rows):,} facts; revision {catalog.revision}"
-    return f"{table(columns, rows)}\n\n{total}\nweft catalog list KIND names them."
+    rows = [_counts(kind, catalog) for kind in catalog.kinds()]
+    columns = [Column(name.replace("_", " "), right=name != "kind") for name in rows[0]]
+    total = f"{sum(r['parts'] for r in rows):,} parts, {sum(r['facts'] for r in rows):,} facts"
+    body = table(columns, [list(row.values()) for row in rows])
+    return f"{body}\n\n{total}; revision {catalog.revision}\nweft catalog list KIND names them."
 
 
 def kinds_json(catalog: Catalog) -> dict[str, Any]:
     """The kinds of parts with their counts, for machines."""
-    kinds = [{"kind": k, "parts": len(ps), "facts": sum(len(p.facts) for p in ps)} for k, ps in _by_kind(catalog)]
+    kinds = [_counts(kind, catalog) for kind in catalog.kinds()]
     return {"schema": "weft.catalog-list/1", "revision": catalog.revision, "kinds": kinds}
 
 
@@ -106,8 +107,17 @@ def hits_json(catalog: Catalog, words: Sequence[str], hits: Sequence[Hit]) -> di
     return {"schema": "weft.catalog-search/1", "revision": catalog.revision, "words": list(words), "hits": found}
 
 
-def _by_kind(catalog: Catalog) -> list[tuple[str, tuple[Part, ...]]]:
-    return [(kind, catalog.parts(kind)) for kind in catalog.kinds()]
+def _counts(kind: str, catalog: Catalog) -> dict[str, Any]:
+    parts = catalog.parts(kind)
+    facts = [fact for part in parts for fact in part.facts.values()]
+    return {
+        "kind": kind,
+        "parts": len(parts),
+        "facts": len(facts),
+        "recalled": sum(fact.recalled for fact in facts),
+        "vendor_claims": sum(fact.vendor_claim for fact in facts),
+        "own_estimates": sum(fact.sources == ("own_est",) for fact in facts),
+    }
 
 
 def _short(name: str) -> str:
