@@ -76,6 +76,13 @@ class Locality:
             nics_per_unit=plan.nics,
         )
 
+    def levels(self) -> tuple[Level, ...]:
+        """Return every level of the whole cluster, inner to outer, as its accelerators together see it."""
+        levels = [self._scale_up(_fullest(self.scale_up_unit), len(np.unique(self.scale_up_unit)))]
+        for depth, column in enumerate(self.rail_unit):
+            levels.append(self._level(depth, _fullest(column), len(np.unique(column)), column))
+        return tuple(levels)
+
     def p2p(self, a: int, b: int) -> Level:
         """Return the level over which two accelerators talk: in a full mesh their own link, not the sum of all.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -67,7 +68,7 @@ def plan_scale_up(
     part = _named(catalog, "protocols", protocol, "node.scale_up.protocol")
     switch, switches = (None, 0)
     if kind == "nvswitch":
-        switch, switches = _switches(asked, catalog, system, part, per_node)
+        switch, switches = _switches(asked, catalog, system, part, accelerator, per_node)
     return ScaleUpPlan(
         kind=kind,
         protocol=part.id,
@@ -118,19 +119,22 @@ def _kind_of(protocol: str, system: Part | None, per_node: int) -> str:
 
 
 def _switches(
-    asked: ScaleUp, catalog: Catalog, system: Part | None, protocol: Part, per_node: int
+    asked: ScaleUp, catalog: Catalog, system: Part | None, protocol: Part, accelerator: Part, per_node: int
 ) -> tuple[Part | None, int]:
+    """Return the scale-up switch and how many a node has: as asked, as a system says, or as its ports demand."""
     name = asked.switch or _NVSWITCHES.get(protocol.id)
     switch = _named(catalog, "switches", name, "node.scale_up.switch") if name else None
     if asked.switches:
         return switch, asked.switches
-    if system and system.has("switch_chips"):
-        return switch, int(system.si("switch_chips"))
-    found = _COUNT.search((system.text("scale_up") or "") if system else "")
-    if found:
-        return switch, int(found[1])
+    alike = [other for other in catalog.parts("systems") if other.text("accelerator") == accelerator.id]
+    alike = [other for other in alike if other.has("accelerators") and other.si("accelerators") == per_node]
+    for known in (*([system] if system else []), *alike):
+        if known.has("switch_chips"):
+            return switch, int(known.si("switch_chips"))
+        if found := _COUNT.search(known.text("scale_up") or ""):
+            return switch, int(found[1])
     if switch and switch.has("ports_count") and protocol.has("links_per_gpu"):
-        return switch, max(1, int(np.ceil(per_node * protocol.si("links_per_gpu") / switch.si("ports_count"))))
+        return switch, math.ceil(per_node * protocol.si("links_per_gpu") / switch.si("ports_count"))
     return switch, 1
 
 

@@ -3,8 +3,8 @@
 Counts at radix k, 1:1 and full (the k-ary fat tree): k³/4 host ports, k²/2 leaves, k²/2 spines, k²/4 cores (5k²/4
 switches), k³/2 cables between switches. In general, for P pods of leaves with U uplinks: U / b spines a pod with U'
 uplinks each, and (U / b) · (U' / c) cores, with bundles b and c as in `weft.fabric.clos`. A partly filled last pod has
-all its spines, so that it can grow. Bisection, full pods: E / 2 · rate over the product of the tiers' oversubscriptions.
-One pod needs no cores and becomes a leaf-spine.
+all its spines, so that it can grow. Bisection, full pods: E / 2 · rate over the product of the tiers'
+oversubscriptions. One pod needs no cores and becomes a leaf-spine.
 Source: M. Al-Fares et al., A scalable, commodity data center network architecture, SIGCOMM 2008.
 """
 

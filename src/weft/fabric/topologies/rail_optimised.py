@@ -1,9 +1,9 @@
 """Rails: NIC r of every node in a scalable unit goes to leaf r of the unit; same-rail traffic crosses one switch.
 
-Counts, for units of N nodes with R rails and p NICs a node on each rail, D host ports a leaf: ⌈N p / D⌉ leaves a rail in
-each unit (one, where N p = D), and spines over all leaves as in leaf_spine; where the leaves outnumber a spine's ports,
-pods of whole units under a third tier of cores. ``planes: true`` gives each rail spines of its own: no path between
-rails but through the node. Bisection of full units at 1:1: half the host ports' bandwidth.
+Counts, for units of N nodes with R rails and p NICs a node on each rail, D host ports a leaf: ⌈N p / D⌉ leaves a rail
+in each unit (one, where N p = D), and spines over all leaves as in leaf_spine; where the leaves outnumber a spine's
+ports, pods of whole units under a third tier of cores. ``planes: true`` gives each rail spines of its own: no path
+between rails but through the node. Bisection of full units at 1:1: half the host ports' bandwidth.
 Sources: NVIDIA DGX SuperPOD reference architecture (RA-11333: 32 nodes a unit, eight leaves); C. Zhao et al.,
 Insights into DeepSeek-V3, ISCA 2025, for planes.
 """

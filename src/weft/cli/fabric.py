@@ -1,0 +1,50 @@
+"""``weft fabric``: what a cluster's network is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="What a cluster's network is made of.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
+
+_Cluster = Annotated[Path, typer.Argument(help="the cluster file", metavar="CLUSTER")]
+_Json = Annotated[bool, typer.Option("--json", help="one JSON object on standard output")]
+
+
+@app.command("show", epilog="Example: weft fabric show examples/llama3-405b/cluster.yaml")
+def show(cluster: _Cluster, as_json: _Json = False) -> None:
+    """Count nodes, switches and cables; tiers and their oversubscription, bisection, network cost and power."""
+    from weft.cli import fabric_views as views
+    from weft.economics import bill_of_materials
+    from weft.fabric import build_fabric, load_cluster
+    from weft.report.machine import to_json
+
+    fabric = build_fabric(load_cluster(cluster))
+    bill = bill_of_materials(fabric)
+    typer.echo(to_json(views.fabric_json(fabric, bill)) if as_json else views.fabric_text(fabric, bill))
+
+
+@app.command("bom", epilog="Example: weft fabric bom cluster.yaml --csv bom.csv")
+def bom(
+    cluster: _Cluster,
+    as_json: _Json = False,
+    csv: Annotated[Path | None, typer.Option(help="write the lines to this file as well")] = None,
+) -> None:
+    """List switches, NICs, cables and modules of the scale-out network with counts, cost and power."""
+    from weft.cli import fabric_views as views
+    from weft.economics import bill_of_materials
+    from weft.fabric import build_fabric, load_cluster
+    from weft.report.machine import to_json
+
+    fabric = build_fabric(load_cluster(cluster))
+    bill = bill_of_materials(fabric)
+    if csv is not None:
+        from weft.files import write_atomically
+
+        write_atomically(csv, views.bom_csv(bill))
+        typer.echo(f"wrote {csv}", err=True)
+    typer.echo(to_json(views.bom_json(fabric, bill)) if as_json else views.bom_text(fabric, bill))

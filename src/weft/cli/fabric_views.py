@@ -1,0 +1,191 @@
+"""What ``weft fabric`` prints: for people and for machines."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from weft.catalog import Range
+from weft.economics import BillOfMaterials, Line
+from weft.fabric import Domain, Fabric
+from weft.report.terminal import Column, pairs, style, table
+from weft.units import format_count, format_duration, format_money, format_power, format_rate
+
+
+def fabric_json(fabric: Fabric, bill: BillOfMaterials) -> dict[str, Any]:
+    """Return ``weft fabric show --json``. ``links_*`` count cables; ``links_total`` those of the scale-out network."""
+    return {
+        "schema": "weft.fabric/1",
+        "name": fabric.name,
+        "topology": fabric.network.topology,
+        "accelerator": fabric.accelerator,
+        "accelerators": fabric.accelerators,
+        "endpoints": fabric.endpoints,
+        "switches": fabric.switches,
+        "links_switch_to_switch": fabric.cables(between_switches=True),
+        "links_total": fabric.cables(),
+        "links_scale_up": fabric.cables(Domain.SCALE_UP),
+        "by_kind": fabric.by_kind,
+        "by_medium": fabric.by_medium,
+        "bisection_Bps": fabric.bisection_Bps,
+        "tiers": tiers(fabric),
+        "capital_cost_usd": bill.capital_cost.as_dict(),
+        "power_w": bill.network_power_w,
+        "missing": list(bill.missing),
+        "catalog_revision": fabric.catalog.revision,
+    }
+
+
+def tiers(fabric: Fabric) -> list[dict[str, Any]]:
+    """Return the levels two accelerators can be apart, inner to outer."""
+    whole = fabric.locality.levels()
+    return [
+        {
+            "name": level.name,
+            "domain": level.domain,
+            "protocol": level.protocol,
+            "units": level.units,
+            "accelerators_per_unit": level.accelerators,
+            "rate_Bps": level.rate_Bps,
+            "latency_s": level.latency_s,
+            "oversubscription": level.oversubscription,
+        }
+        for level in whole
+    ]
+
+
+def fabric_text(fabric: Fabric, bill: BillOfMaterials) -> str:
+    """Return ``weft fabric show`` for people."""
+    plan = fabric.plan
+    node = f"{plan.per_node} × {plan.accelerator.name}" + (f", {plan.nics} × {plan.nic.name}" if plan.nic else "")
+    between = format_count(fabric.cables(between_switches=True))
+    head = [
+        ("nodes", f"{format_count(plan.nodes)} of {node}"),
+        ("accelerators", format_count(fabric.accelerators)),
+        ("network", fabric.network.topology + (f", {fabric.network.protocol}" if fabric.network.protocol else "")),
+        ("switches", _counts(fabric)),
+        ("cables", f"{format_count(fabric.cables())}, {between} of them between switches"),
+        ("bisection", f"{format_rate(fabric.bisection_Bps)} one way"),
+        ("network cost", _money(bill.capital_cost)),
+        ("network power", _power(bill.power_w)),
+    ]
+    columns = [Column("level"), Column("units", right=True), Column("accelerators", right=True)]
+    columns += [Column(name, right=True) for name in ("rate each", "latency", "oversubscription")]
+    levels = table(
+        columns,
+        [
+            (
+                tier["name"],
+                format_count(tier["units"]),
+                format_count(tier["accelerators_per_unit"]),
+                format_rate(tier["rate_Bps"]),
+                format_duration(tier["latency_s"]),
+                f"{tier['oversubscription']:.3g}:1",
+            )
+            for tier in tiers(fabric)
+        ],
+    )
+    links = table(
+        [
+            Column("links"),
+            Column("count", right=True),
+            Column("rate", right=True),
+            Column("length", right=True),
+            Column("medium"),
+        ],
+        [
+            (
+                c.name,
+                format_count(c.cables),
+                format_rate(c.rate_Bps),
+                f"{c.length_m:g} m" if c.medium else "",
+                c.medium or c.protocol,
+            )
+            for c in fabric.link_classes
+        ],
+    )
+    title = style(fabric.name, "bold")
+    return "\n\n".join([title + "\n" + pairs(head), levels, links, *_missing(bill)])
+
+
+def bom_json(fabric: Fabric, bill: BillOfMaterials) -> dict[str, Any]:
+    """Return ``weft fabric bom --json``."""
+    return {
+        "schema": "weft.bom/1",
+        "name": fabric.name,
+        "lines": [_line_json(line) for line in bill.lines],
+        "scale_up_lines": [_line_json(line) for line in bill.scale_up_lines],
+        "capital_cost_usd": bill.capital_cost.as_dict(),
+        "power_w": bill.power_w.as_dict(),
+        "network_power_w": bill.network_power_w,
+        "missing": list(bill.missing),
+        "catalog_revision": fabric.catalog.revision,
+    }
+
+
+def bom_text(fabric: Fabric, bill: BillOfMaterials) -> str:
+    """Return ``weft fabric bom`` for people."""
+    columns = [Column("kind"), Column("part", shrinks=True), Column("use")]
+    columns += [Column(name, right=True) for name in ("count", "each", "cost", "power")]
+    columns.append(Column("sources", shrinks=True))
+    rows = [
+        (
+            line.kind,
+            line.part,
+            line.use,
+            format_count(line.count),
+            format_money(line.unit_cost.typical),
+            format_money(line.cost.typical),
+            format_power(line.power_w.typical),
+            ", ".join(line.sources),
+        )
+        for line in bill.lines
+    ]
+    totals = pairs([("network cost", _money(bill.capital_cost)), ("network power", _power(bill.power_w))])
+    inside = [f"in the systems' price: {format_count(line.count)} × {line.name}" for line in bill.scale_up_lines]
+    title = style(f"{fabric.name}: scale-out network", "bold")
+    return "\n\n".join([title + "\n" + table(columns, rows), "\n".join([totals, *inside]), *_missing(bill)])
+
+
+def bom_csv(bill: BillOfMaterials) -> str:
+    """Return the lines as CSV, units in the column names."""
+    columns = bill.to_table()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return text.getvalue()
+
+
+def _line_json(line: Line) -> dict[str, Any]:
+    return {
+        "kind": line.kind,
+        "part": line.part,
+        "name": line.name,
+        "use": line.use,
+        "count": line.count,
+        "unit_cost_usd": line.unit_cost.as_dict(),
+        "cost_usd": line.cost.as_dict(),
+        "unit_power_w": line.unit_power_w.as_dict(),
+        "power_w": line.power_w.as_dict(),
+        "sources": list(line.sources),
+    }
+
+
+def _counts(fabric: Fabric) -> str:
+    kinds = [(fabric.by_kind.get(kind, 0), kind) for kind in ("leaf", "spine", "core")]
+    listed = ", ".join(f"{format_count(count)} {kind}" for count, kind in kinds if count)
+    return f"{format_count(fabric.switches)} ({listed})" if listed else "0"
+
+
+def _money(cost: Range) -> str:
+    return f"{format_money(cost.typical)} ({format_money(cost.low)} to {format_money(cost.high)})"
+
+
+def _power(power_w: Range) -> str:
+    return f"{format_power(power_w.typical)} ({format_power(power_w.low)} to {format_power(power_w.high)})"
+
+
+def _missing(bill: BillOfMaterials) -> list[str]:
+    return [style(f"not in the catalog, counted as zero: {', '.join(bill.missing)}", "yellow")] if bill.missing else []

@@ -1,0 +1,115 @@
+"""What a cluster costs to own and to run, by the second and by the token.
+
+With capital C (USD), hardware life Y (s), IT power P (W), building efficiency PUE, energy price p (USD/J) and
+throughput r (tokens/s), a trillion tokens cost
+
+    10¹² / r · (C / Y + P · PUE · p)  USD      and take      10¹² / r · P · PUE  J.
+
+C and P are of the whole cluster, systems and network. Systems are priced and rated with their NICs inside, so NICs are
+counted once. Ranges add end to end: all low together, all high together. Not included: building, staff, spares,
+interest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from weft.catalog import Range
+from weft.economics.bill import BillOfMaterials, bill_of_materials
+from weft.economics.parts import SERVER_OVER_ACCELERATORS, ZERO, price
+from weft.errors import ConfigError
+from weft.fabric import Fabric
+
+YEAR_S = 365.25 * 86400
+TRILLION = 1e12
+
+
+@dataclass(frozen=True, slots=True)
+class TokensCost:
+    """Cost and energy of a trillion tokens.
+
+    Attributes:
+        cost_usd: capital over its life, and energy.
+        capital_usd: the part that is capital.
+        energy_usd: the part that is energy.
+        energy_J: energy drawn by the building.
+    """
+
+    cost_usd: Range
+    capital_usd: Range
+    energy_usd: Range
+    energy_J: Range
+
+
+def cluster_capital_cost(fabric: Fabric, bill: BillOfMaterials | None = None) -> Range:
+    """Return USD for all systems and the network between them."""
+    bill = bill or bill_of_materials(fabric)
+    return _system_price(fabric) * fabric.plan.nodes + _network(fabric, bill.capital_cost, bill.cost_of("nic"))
+
+
+def cluster_it_power_w(fabric: Fabric, bill: BillOfMaterials | None = None) -> Range:
+    """Return watts drawn by all systems (under load) and the network between them, before the building's overhead."""
+    bill = bill or bill_of_materials(fabric)
+    return _system_power(fabric) * fabric.plan.nodes + _network(fabric, bill.power_w, bill.power_of("nic"))
+
+
+def cluster_power_w(fabric: Fabric, bill: BillOfMaterials | None = None) -> Range:
+    """Return watts drawn from the grid: IT power times PUE."""
+    return cluster_it_power_w(fabric, bill) * fabric.plan.cluster.prices.pue
+
+
+def network_cost_per_second(fabric: Fabric, bill: BillOfMaterials | None = None) -> Range:
+    """Return USD per second of the scale-out network alone: capital over its life, and energy."""
+    bill = bill or bill_of_materials(fabric)
+    prices = fabric.plan.cluster.prices
+    return bill.capital_cost * (1 / (prices.years * YEAR_S)) + bill.power_w * (prices.pue * prices.energy)
+
+
+def tokens_cost(
+    fabric: Fabric, tokens_per_s: float, *, share: float = 1.0, bill: BillOfMaterials | None = None
+) -> TokensCost:
+    """Return cost and energy of a trillion tokens; the formula is at the top of this module.
+
+    Args:
+        fabric: the cluster.
+        tokens_per_s: throughput of the job.
+        share: part of the cluster the job pays for, such as its share of the accelerators.
+        bill: the fabric's bill of materials, if already made.
+
+    Raises:
+        ConfigError: no throughput, or a share outside 0 to 1.
+    """
+    if not tokens_per_s > 0:
+        raise ConfigError(f"tokens_per_s must be above 0, read {tokens_per_s!r}")
+    if not 0 < share <= 1:
+        raise ConfigError(f"share must be above 0 and at most 1, read {share!r}")
+    prices = fabric.plan.cluster.prices
+    seconds = TRILLION / tokens_per_s * share
+    capital = cluster_capital_cost(fabric, bill) * (seconds / (prices.years * YEAR_S))
+    energy_J = cluster_power_w(fabric, bill) * seconds
+    energy = energy_J * prices.energy
+    return TokensCost(capital + energy, capital, energy, energy_J)
+
+
+def _system_price(fabric: Fabric) -> Range:
+    """Return USD of one node: its system, or its bare accelerators where the catalog has no priced system."""
+    plan = fabric.plan
+    whole = price(plan.system, "price_usd") if plan.system else None
+    return whole or (price(plan.accelerator, "price_usd") or ZERO) * plan.per_node
+
+
+def _system_power(fabric: Fabric) -> Range:
+    """Return watts of one node under load: typical if known, else the most it draws, else scaled from accelerators."""
+    plan = fabric.plan
+    for name in ("power_kw_typ", "measured_power_kw", "power_kw_max"):
+        if plan.system and plan.system.has(name):
+            return plan.system.si_range(name)
+    tdp = plan.accelerator.si_range("tdp_w") if plan.accelerator.has("tdp_w") else ZERO
+    return tdp * (plan.per_node * SERVER_OVER_ACCELERATORS)
+
+
+def _network(fabric: Fabric, whole: Range, nics: Range) -> Range:
+    """Return the network's share beside the systems: without NICs, which a system brings along."""
+    if fabric.plan.system is None:
+        return whole
+    return Range(whole.low - nics.low, whole.typical - nics.typical, whole.high - nics.high)
