@@ -75,6 +75,7 @@ def test_a_fact_said_to_be_recalled_is_never_its_own_estimate(cat: Catalog) -> N
         ("systems", "nic", "nics"),
         ("systems", "scale_up_switch", "switches"),
         ("systems", "scale_up_protocol", "protocols"),
+        ("accelerators", "scale_up_protocol", "protocols"),
     ],
 )
 def test_references_to_other_parts_resolve(cat: Catalog, kind: str, field: str, target: str) -> None:
@@ -111,14 +112,27 @@ def test_port_count_times_rate_is_the_capacity(cat: Catalog) -> None:
 
 
 def test_scale_up_rate_of_an_accelerator_is_that_of_its_protocol(cat: Catalog) -> None:
-    cut_down = {"hgx_h800_server", "h100_nvl_server", "l40s_server"}
-    for system in cat.parts("systems"):
-        protocol, accelerator = system.text("scale_up_protocol"), system.text("accelerator")
-        if system.id in cut_down or protocol is None or accelerator is None:
+    bridged_or_cut = {"a100_pcie_40", "a100_pcie_80", "h100_pcie", "h100_nvl", "h800_sxm"}
+    checked = 0
+    for accelerator in cat.parts("accelerators"):
+        protocol = accelerator.text("scale_up_protocol")
+        if protocol is None or accelerator.id in bridged_or_cut:
             continue
         link = cat.get("protocols", protocol)
-        name = "gpu_gBps_uni" if link.has("gpu_gBps_uni") else "chip_gBps_uni"
-        assert cat.get("accelerators", accelerator).si("scale_up_gBps_uni") == pytest.approx(link.si(name)), system.id
+        name = next((n for n in ("gpu_gBps_uni", "chip_gBps_uni", "x16_gBps_uni") if link.has(n)), None)
+        if name is None:
+            continue  # a protocol whose direction or rate is not published
+        assert accelerator.si("scale_up_gBps_uni") == pytest.approx(link.si(name)), accelerator.id
+        checked += 1
+    assert checked >= 25
+
+
+def test_a_node_speaks_the_protocol_of_its_accelerators(cat: Catalog) -> None:
+    for system in cat.parts("systems"):
+        name = system.text("accelerator")
+        protocol = cat.get("accelerators", name).text("scale_up_protocol") if name else None
+        if protocol and system.text("scale_up_protocol") not in (None, "pcie5"):
+            assert system.text("scale_up_protocol") == protocol, system.id
 
 
 def test_derived_price_per_rate_and_energy_follow_from_price_power_and_rate(cat: Catalog) -> None:
