@@ -105,7 +105,6 @@ def test_overlays_reach_every_command(tmp_path: Path) -> None:
         (["list", "acelerators"], "did you mean 'accelerators'"),
         (["show", "cx7", "--kind", "switches"], "unknown part in switches"),
         (["show", "cx7", "--catalog", "nowhere.yaml"], "nowhere.yaml"),
-        (["show", "megascale"], "which kind"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(args: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

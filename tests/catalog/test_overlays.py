@@ -156,8 +156,13 @@ def test_unknown_names_suggest_the_nearest() -> None:
         cat.find("nv_qm970")
     with pytest.raises(ConfigError, match="did you mean 'hbm_tBps'"):
         cat.get("accelerators", "h100_sxm").fact("hbm_tbps")
-    with pytest.raises(ConfigError, match="say which kind"):
-        cat.find("megascale")
+
+
+def test_an_id_that_two_kinds_share_needs_its_kind(tmp_path: Path) -> None:
+    cat = load_catalog(write(tmp_path, "kind: switches\nparts:\n- {id: cx7, name: Not a NIC}\n"))
+    with pytest.raises(ConfigError, match="nics and of switches; say which kind"):
+        cat.find("cx7")
+    assert (cat.get("switches", "cx7").name, cat.get("nics", "cx7").kind) == ("Not a NIC", "nics")
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
