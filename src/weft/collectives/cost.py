@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from weft.fabric.group import CommGroup
 
-
-#: plain forwarding; a tree's chain; an exchange between tree neighbours; multicast and reduction by a scale-up switch; many
-#: peers at once; reduction by a scale-out switch
+#: plain forwarding; a tree's chain; an exchange between tree neighbours; multicast and reduction by a scale-up switch;
+#: many peers at once; reduction by a scale-out switch
 HOWS = ("copy", "tree", "exchange", "multicast", "peers", "switch")
 
 
@@ -39,6 +38,7 @@ class Cost:
         stages: pipelined parts, one after the other.
         local: bytes per byte of size a rank only copies at home (its own 1/n).
         units: scale-up units that take part.
+        peers: for each level, how many peers a rank serves over it at once (all-to-all only).
     """
 
     algorithm: str
@@ -46,6 +46,7 @@ class Cost:
     stages: tuple[Stage, ...]
     local: float = 0.0
     units: int = 1
+    peers: tuple[int, ...] = ()
 
 
 def unit_ranks(group: CommGroup, level: int) -> int:

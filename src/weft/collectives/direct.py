@@ -49,4 +49,6 @@ def cost(kind: str, group: CommGroup) -> Cost:
     else:
         egress = tuple(ways * u * (n - u) / n for u in sizes)
     local = 1 / n if kind in ("all_to_all", "all_gather", "reduce_scatter", "all_reduce") else 0.0
-    return Cost(NAME, steps, (Stage(egress, how),), local, outer_units(group))
+    met = [level.ranks for level in group.levels]
+    peers = tuple(a - b for a, b in zip(met, (1, *met), strict=False)) if kind == "all_to_all" else ()
+    return Cost(NAME, steps, (Stage(egress, how),), local, outer_units(group), peers)

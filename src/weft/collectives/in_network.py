@@ -98,7 +98,8 @@ def cost(kind: str, group: CommGroup) -> Cost:
     sharp = many > 1 and all(level.reduces for level in group.levels[1:])
     below = [level.units for level in group.levels]
     across = [1.0 if sharp else tree.busiest(units) for units in below[:-1]]
+    # across units, owners hand their chunk to the NIC and take the sum back: two copies at home
     climbs = [1 if sharp and units > 1 else tree.depth(units) for units in below]
     steps = [2.0] + [2.0 * (a - b) for a, b in itertools.pairwise(climbs)]
     how = ("multicast",) + ("switch" if sharp else "exchange",) * (levels - 1)
-    return Cost(NAME, tuple(steps), (Stage((inside, *across), how),), 0.0, many)
+    return Cost(NAME, tuple(steps), (Stage((inside, *across), how),), 2 / g if many > 1 else 0.0, many)

@@ -37,6 +37,7 @@ class Device:
         local_x: cost of a byte copied at home, relative to a byte sent.
         peers_local_x: the same in an all-to-all.
         ll_cap_Bps: LL's greatest bus bandwidth in one unit, two units, more.
+        peer_s: what each peer of an all-to-all adds.
         switch_launch_s: launch of the in-network kernel.
         switch_rank_s: what each rank at the switch adds to its barriers.
         skew_x: growth of in-network wire time per doubling of the unit beyond 8 ranks.
@@ -54,6 +55,7 @@ class Device:
     local_x: float = 0.0
     peers_local_x: float = 0.0
     ll_cap_Bps: tuple[float, float, float] = (_NO_CAP, _NO_CAP, _NO_CAP)
+    peer_s: float = 0.0
     switch_launch_s: float = 0.0
     switch_rank_s: float = 0.0
     skew_x: float = 0.0
@@ -71,7 +73,8 @@ class Transport:
         tree_hop_s: the same for a tree's hop.
         share: of the bandwidth the Simple protocol reaches.
         rate_frac: of the raw NIC rate, by what moves the bytes (`Stage.how`).
-        peer_s: time a rank spends on each remote peer of an all-to-all.
+        peer_s: what each remote peer of an all-to-all adds.
+        fill_x: share of a hop that every chunk waits for; proxies keep many chunks in flight.
     """
 
     hop_s: tuple[float, float, float] = _NO_LATENCY
@@ -79,6 +82,7 @@ class Transport:
     share: tuple[float, float, float] = (0.0, 0.0, 1.0)
     rate_frac: Mapping[str, float] = field(default_factory=dict)
     peer_s: float = 0.0
+    fill_x: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -214,6 +218,7 @@ def _device(part: Part) -> Device:
         local_x=_or_zero(part, "local_x"),
         peers_local_x=_or_zero(part, "peers_local_x"),
         ll_cap_Bps=(caps[0], caps[1], caps[2]),
+        peer_s=_or_zero(part, "peer_us"),
         switch_launch_s=_or_zero(part, "switch_launch_us"),
         switch_rank_s=_or_zero(part, "switch_rank_us"),
         skew_x=_or_zero(part, "skew_x"),
@@ -230,4 +235,5 @@ def _transport(part: Part) -> Transport:
         share=_by_protocol(part, "{}_frac", 0.0),
         rate_frac=_rates(part),
         peer_s=_or_zero(part, "peer_us"),
+        fill_x=_or_zero(part, "fill_x"),
     )

@@ -1,7 +1,8 @@
-"""From a closed form to seconds: latencies along the critical path, the slowest level's wire time, and filling the
-pipeline.
+"""From a closed form to seconds: latencies in the critical path, the slowest level's wire time, filling the pipeline.
 
-    time = L + W + fill,   L = launch + Σ steps × hop,   W = max over levels of bytes out / rate,   fill = min(2 sqrt(f L W), c L)
+    time = L + W + fill    L = launch + Σ steps × hop
+                           W = max over levels of bytes out / rate
+                           fill = min(2 sqrt(f L W), c L)
 
 With the vector cut in k chunks a pipeline of latency L and wire time W takes L + W + kL' + W/k', least at 2 sqrt(L
 W) extra; a library's chunks are neither ideal (f) nor unbounded (c).
@@ -29,13 +30,14 @@ class Line:
     latency_s: float
     wire_s_per_byte: float
     bound: str
+    fill_latency_s: float
     fill_x: float
     fill_cap_x: float
 
     def fill_s(self, size_bytes: float) -> float:
         """Time lost while the pipeline fills."""
-        wire = self.wire_s_per_byte * size_bytes
-        return min(2 * math.sqrt(self.fill_x * self.latency_s * wire), self.fill_cap_x * self.latency_s)
+        wire, latency = self.wire_s_per_byte * size_bytes, self.fill_latency_s
+        return min(2 * math.sqrt(self.fill_x * latency * wire), self.fill_cap_x * latency)
 
     def time_s(self, size_bytes: float) -> float:
         """Time for a vector of ``size_bytes``."""
@@ -57,9 +59,10 @@ def lines(cost: Cost, group: CommGroup, library: Library) -> tuple[Line, ...]:
                 bound = group.levels[level].name
             wire += seconds
         if math.isfinite(wire):
-            latency = _latency(cost, group, device, library, index)
+            inside, outside, waited = _latency(cost, group, device, library, index)
             cap_x = device.switch_fill_cap_x if _switched(cost) else device.fill_cap_x
-            found.append(Line(cost.algorithm, protocol, latency, wire, bound, device.fill_x, cap_x))
+            line = (inside + outside, wire, bound, inside + waited, device.fill_x, cap_x)
+            found.append(Line(cost.algorithm, protocol, *line))
     return tuple(found)
 
 
@@ -67,24 +70,32 @@ def _switched(cost: Cost) -> bool:
     return any("multicast" in stage.how for stage in cost.stages)
 
 
-def _latency(cost: Cost, group: CommGroup, device: Device, library: Library, protocol: int) -> float:
-    """Launch and every hop; a hop over the network is the library's and the fabric's time together."""
+def _latency(
+    cost: Cost, group: CommGroup, device: Device, library: Library, protocol: int
+) -> tuple[float, float, float]:
+    """Launch and hops inside; hops outside (library and fabric together); what chunks wait of those."""
     climbing = cost.algorithm in ("tree", "in_network")
     inner = device.tree_hop_s if climbing else device.hop_s
-    total = device.switch_launch_s if _switched(cost) else device.launch_s[protocol]
+    inside, outside, waited = device.switch_launch_s if _switched(cost) else device.launch_s[protocol], 0.0, 0.0
     for index, (steps, level) in enumerate(zip(cost.steps, group.levels, strict=True)):
         if not steps:
             continue
         if index == 0:
             if _switched(cost):
-                total += steps * level.latency_s + level.ranks * device.switch_rank_s
+                inside += steps * level.latency_s + level.ranks * device.switch_rank_s
             else:
-                total += steps * max(inner[protocol], level.latency_s)
+                inside += steps * max(inner[protocol], level.latency_s)
         else:
             net = library.transport(level.protocol)
             hop = (net.tree_hop_s if climbing else net.hop_s)[protocol]
-            total += steps * (hop + level.latency_s)
-    return total
+            outside += steps * (hop + level.latency_s)
+            waited += steps * (hop + level.latency_s) * net.fill_x
+    for index, (peers, level) in enumerate(zip(cost.peers, group.levels, strict=False)):
+        if index == 0:
+            inside += peers * device.peer_s
+        else:
+            outside += peers * library.transport(level.protocol).peer_s
+    return inside, outside, waited
 
 
 def _wire(stage: Stage, index: int, cost: Cost, group: CommGroup, library: Library, protocol: int) -> float:

@@ -24,8 +24,8 @@ KINDS = frozenset({"all_reduce", "broadcast", "reduce"})
 def parents(n: int) -> tuple[int, ...]:
     """Parent of each node in the in-order binary tree over 0..n-1; -1 at the root.
 
-    A node is as high as the power of two in it; 0 is the root. Where a parent would be out of range, a node climbs to the
-    next one, so any n works.
+    A node is as high as the power of two in it; 0 is the root. Where a parent would be out of range, a node climbs to
+    the next one, so any n works.
     """
     found = [-1] * n
     for i in range(1, n):

@@ -1,18 +1,18 @@
 """The nccl suite: rows of published nccl-tests (and rccl-tests) logs against `weft.collectives.estimate`.
 
-Rates are compared where they are printed with enough digits, times where they are not: a log's ``0.03`` GB/s says little.
+Rates are compared where they are printed with enough digits, times where they are not: a log's ``0.03`` GB/s says
+little.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from weft.collectives import Estimate, Library, canonical, estimate, library_for, load_library
-from weft.errors import ConfigError, UnknownName, WeftError
-from weft.fabric.group import CommGroup
-from weft.validation.nccl_setup import Setup, Unsupported, checked_size, read_setup
+from weft.errors import UnknownName, WeftError
+from weft.validation.nccl_fabric import build_group
+from weft.validation.nccl_setup import UnsupportedError, checked_size, noted_size, read_setup
 from weft.validation.rows import Prediction, Row, RowFile, unsupported
 
 #: Sizes behind a busbw given without one: published figures are the plateau.
@@ -53,7 +53,7 @@ def predict(row: Row, file: RowFile) -> list[Prediction]:
     for kind in kinds:
         try:
             found.append(_predict(row, kind, several=len(kinds) > 1))
-        except (Unsupported, WeftError) as error:
+        except (UnsupportedError, WeftError) as error:
             found.append(unsupported(row, str(error), accelerator=str(row.get("accel") or "")))
     return found
 
@@ -61,12 +61,12 @@ def predict(row: Row, file: RowFile) -> list[Prediction]:
 def _predict(row: Row, op: str, *, several: bool) -> Prediction:
     kind = _kind(op)
     setup = read_setup(row)
-    size = checked_size(row.get("size_B"))
+    size = checked_size(row.get("size_B")) or noted_size(row)
     metric, measured, convert = _metric(row["measured"], f"{op}_" if several else "")
     if size is None and metric in _TIMES:
-        raise Unsupported("the size is not stated")
+        raise UnsupportedError("the size is not stated")
     library = load_library(library_for(setup.accelerator))
-    group = group_of(setup)
+    group = build_group(setup)
     answer = estimate(kind, size or _PLATEAU_BYTES, group, library=library, algorithm=_algorithm(row, kind))
     answer = _issued(answer, row, library)
     return Prediction(
@@ -84,15 +84,15 @@ def _predict(row: Row, op: str, *, several: bool) -> Prediction:
 
 def _kind(op: str) -> str:
     if not op:
-        raise Unsupported("the row names no operation")
+        raise UnsupportedError("the row names no operation")
     try:
         return canonical(op)
     except UnknownName:
         lowered = op.lower()
         for word, reason in _NOT_COLLECTIVES.items():
             if lowered.startswith(word):
-                raise Unsupported(reason) from None
-        raise Unsupported(f"{op} is not one of the seven collectives") from None
+                raise UnsupportedError(reason) from None
+        raise UnsupportedError(f"{op} is not one of the seven collectives") from None
 
 
 def _metric(measured: dict[str, Any], prefix: str) -> tuple[str, float, Callable[[Estimate], float]]:
@@ -107,7 +107,7 @@ def _metric(measured: dict[str, Any], prefix: str) -> tuple[str, float, Callable
     for key, convert in sharp + times + rates:
         if values[key] > 0:
             return key, values[key], convert
-    raise Unsupported(f"none of the measured values can be predicted: {', '.join(measured) or 'there is none'}")
+    raise UnsupportedError(f"none of the measured values can be predicted: {', '.join(measured) or 'there is none'}")
 
 
 def _algorithm(row: Row, kind: str) -> str:
@@ -116,7 +116,7 @@ def _algorithm(row: Row, kind: str) -> str:
     if not words:
         return "auto"
     if words[0] not in _ALGORITHMS:
-        raise Unsupported(f"the algorithm {row['algo']!r} is not modelled")
+        raise UnsupportedError(f"the algorithm {row['algo']!r} is not modelled")
     return _ALGORITHMS[words[0]]
 
 
@@ -125,18 +125,3 @@ def _issued(answer: Estimate, row: Row, library: Library) -> Estimate:
     if "torch" not in str(row.get("lib") or "").lower():
         return answer
     return answer.at_least(library.torch_issue_s)
-
-
-def group_of(setup: Setup) -> CommGroup:
-    """The communicator of a row's hardware on a non-blocking fabric."""
-    return _group(setup)
-
-
-@lru_cache(maxsize=1024)
-def _group(setup: Setup) -> CommGroup:
-    from weft.validation.nccl_fabric import build_group
-
-    return build_group(setup)
-
-
-__all__ = ["ConfigError", "group_of", "predict"]

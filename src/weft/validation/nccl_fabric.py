@@ -1,17 +1,59 @@
-"""Temporary direct construction."""
-from weft.fabric.group import CommGroup, Level
-from weft.validation.nccl_setup import Setup
+"""From a row's hardware to a communicator on a real fabric: a cluster built in memory, non-blocking unless the row
+says more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
 from weft.catalog import load_catalog
-P={"v100":"nvlink2","a100":"nvlink3","h100":"nvlink4","h200":"nvlink4","b200":"nvlink5","gb200":"nvlink5","gb300":"nvlink5","b300":"nvlink5","mi300x":"xgmi_mi300","mi325x":"xgmi_mi300","mi355x":"xgmi_mi350"}
+from weft.fabric import Cluster, CommGroup, Node, ScaleUp, build_fabric
+from weft.validation.nccl_setup import Network, Setup
+
+_NICS = ("cx6_dx", "cx6", "cx7", "cx8")
+_EFA_NICS = ("aws_efav2", "aws_efav3")
+#: Transports that are software over Ethernet: the fabric is Ethernet, the library's constants are the transport's.
+_OVER_ETHERNET = ("tcpx", "tcpxo")
+
+
+@lru_cache(maxsize=1024)
 def build_group(setup: Setup) -> CommGroup:
-    part=load_catalog().get("accelerators",setup.accelerator)
-    proto=P[setup.accelerator.split("_")[0]]
-    red=proto in("nvlink4","nvlink5") and setup.reduces is not False
-    per=setup.ranks//setup.units
-    rate=part.si("scale_up_gBps_uni")
-    if proto.startswith("xgmi"): rate=rate*(per-1)/(setup.domain-1)
-    lv=[Level(proto,"scale-up",proto,per,setup.units,rate,8e-7,1,setup.domain,red)]
-    if setup.network:
-        n=setup.network
-        lv.append(Level("leaf","scale-out",n.transport,setup.ranks,1,n.nics*n.rate_Bps/setup.domain,1.5e-6,1,setup.domain*setup.units,n.reduces))
-    return CommGroup(setup.ranks,tuple(lv),setup.accelerator,setup.network.nics if setup.network else 8)
+    """Return the communicator of a row: node-major ranks, the first ones of each scale-up domain.
+
+    Raises:
+        ConfigError, InfeasibleError: the catalog has no part for it, or it can't be built.
+    """
+    fabric = build_fabric(_cluster(setup))
+    per_unit = setup.ranks // setup.units
+    group = fabric.group([unit * setup.domain + place for unit in range(setup.units) for place in range(per_unit)])
+    if setup.network is None or setup.network.transport not in _OVER_ETHERNET:
+        return group
+    inner, *outer = group.levels
+    return replace(group, levels=(inner, *(replace(level, protocol=setup.network.transport) for level in outer)))
+
+
+def _cluster(setup: Setup) -> Cluster:
+    scale_up = ScaleUp(in_network_reduction=setup.reduces)
+    node = Node(accelerator=setup.accelerator, accelerators=setup.domain, scale_up=scale_up, nics=0)
+    if setup.network is None:
+        return Cluster(nodes=setup.units, node=node)
+    nics = {"nic": _nic(setup.network), "nics": setup.network.nics}
+    return Cluster(nodes=setup.units, node=node.model_copy(update=nics), scale_out=_scale_out(setup.network))
+
+
+def _scale_out(network: Network) -> dict[str, Any]:
+    protocol = {"ib": "infiniband", "eth": "roce", "tcpx": "roce", "tcpxo": "roce"}.get(network.transport)
+    return {
+        "topology": "rail_optimised" if network.transport == "ib" else "leaf_spine",
+        "protocol": protocol or network.transport,
+        "rate": f"{network.rate_Bps:.6g}B/s",
+        "in_network_reduction": network.reduces,
+    }
+
+
+def _nic(network: Network) -> str:
+    """The slowest NIC of the catalog that has the rate."""
+    catalog = load_catalog()
+    names = _EFA_NICS if network.transport == "efa_srd" else _NICS
+    return next((n for n in names if catalog.get("nics", n).si("port_gbps") >= network.rate_Bps * 0.999), names[-1])

@@ -1,7 +1,7 @@
 """From the words of a measured row to a communicator: which accelerators, how many, joined by what.
 
-Published logs describe hardware in free text (``8x NDR 400 Gb/s InfiniBand per node``, ``NVL72``). What cannot be read with
-certainty is refused with the reason; nothing is guessed from the measured value.
+Published logs describe hardware in free text (``8x NDR 400 Gb/s InfiniBand per node``, ``NVL72``). What cannot be
+read with certainty is refused with the reason; nothing is guessed from the measured value.
 """
 
 from __future__ import annotations
@@ -32,12 +32,20 @@ _ACCELERATORS = (
 )
 _RACK_SCALE = ("gb200_nvl72", "gb300_nvl72")
 _RACK = 72
+#: Sold in nodes of four or eight; four ranks a node mean a node of four, all linked with each other.
+_FOUR_OR_EIGHT = ("v100_sxm2_32",)
 _SPEEDS = {"GDR": 1600, "XDR": 800, "NDR": 400, "HDR": 200, "EDR": 100, "FDR": 56}
-_COUNTED = re.compile(r"(\d+)\s*x\s*(?:(NDR|HDR|EDR|XDR)\b\s*)?(?:(\d+(?:\.\d+)?)\s*(G|T)(?:b/?s|bps|bit/s|b|\b)?)?", re.IGNORECASE)
-_EACH = re.compile(r"(\d+(?:\.\d+)?)\s*(G|T)b(?:/s|ps|it/s)\s*(?:\w+\s+)?per\s+(GPU|accelerator|node|host|server|instance)", re.IGNORECASE)
+_COUNTED = re.compile(
+    r"(\d+)\s*x\s*(?:(NDR|HDR|EDR|XDR)\b\s*)?(?:(\d+(?:\.\d+)?)\s*(G|T)(?:b/?s|bps|bit/s|b|\b)?)?", re.IGNORECASE
+)
+_EACH = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(G|T)b(?:/s|ps|it/s)\s*(?:\w+\s+)?per\s+(GPU|accelerator|node|host|server|instance)",
+    re.IGNORECASE,
+)
 _TOTAL = re.compile(r"(\d+(?:\.\d+)?)\s*GB/s\s*(?:/|per )\s*node", re.IGNORECASE)
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "six": 6, "eight": 8}
 _RACKS = re.compile(r"\b(\d+|one|two|three|four|six|eight)\s+(?:NVL72\s+)?racks?\b", re.IGNORECASE)
+_NOTED_SIZE = re.compile(r"(\d+)\s*(M|G)B", re.IGNORECASE)
 _TRANSPORTS = (
     (r"TCPXO|FasTrak", "tcpxo"),
     (r"TCPX|\bTCP\b", "tcpx"),
@@ -48,7 +56,7 @@ _TRANSPORTS = (
 )
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """A row that cannot be expressed; the message is the reason."""
 
 
@@ -90,23 +98,23 @@ def read_setup(row: Row) -> Setup:
         row: the row with its series' conditions filled in.
 
     Raises:
-        Unsupported: something needed is missing, or is hardware the catalog doesn't have.
+        UnsupportedError: something needed is missing, or is hardware the catalog doesn't have.
     """
     text = str(row.get("accel") or "")
     accelerator = _accelerator(text, str(row.get("intra") or ""))
     ranks = _whole(row, "n_ranks") or _product(row)
     if not ranks:
-        raise Unsupported("the number of ranks is not stated")
+        raise UnsupportedError("the number of ranks is not stated")
     per_node = _whole(row, "gpus_per_node_used") or _whole(row, "gpus_per_node")
     nodes = _whole(row, "n_nodes")
     if accelerator in _RACK_SCALE:
         return _rack_scale(row, accelerator, ranks, nodes, per_node or 4)
-    domain = max(_whole(row, "gpus_per_node") or 8, 4 if "4-GPU" in text else 1)
+    domain = _whole(row, "gpus_per_node") or 8
     if nodes is None:
         nodes = 1 if ranks <= domain and not row.get("inter") else math.ceil(ranks / (per_node or domain))
     if ranks % nodes:
-        raise Unsupported(f"{ranks} ranks do not spread evenly over {nodes} nodes")
-    if ranks // nodes > domain:
+        raise UnsupportedError(f"{ranks} ranks do not spread evenly over {nodes} nodes")
+    if ranks // nodes > domain or (accelerator in _FOUR_OR_EIGHT and ranks // nodes <= 4):
         domain = ranks // nodes
     network = _network(row, domain) if nodes > 1 else None
     return Setup(accelerator, ranks, nodes, domain, network, _reduces(row))
@@ -118,7 +126,7 @@ def _rack_scale(row: Row, accelerator: str, ranks: int, nodes: int | None, per_t
     racks = (_NUMBERS.get(said[1].lower()) or int(said[1])) if said else _whole(row, "n_racks")
     racks = max(racks or math.ceil(ranks / _RACK), 1)
     if ranks % racks:
-        raise Unsupported(f"{ranks} ranks do not spread evenly over {racks} racks")
+        raise UnsupportedError(f"{ranks} ranks do not spread evenly over {racks} racks")
     network = None
     if racks > 1:
         tray = _network(row, per_tray)
@@ -128,22 +136,26 @@ def _rack_scale(row: Row, accelerator: str, ranks: int, nodes: int | None, per_t
 
 def _accelerator(text: str, intra: str) -> str:
     if not text:
-        raise Unsupported("the accelerator is not stated")
+        raise UnsupportedError("the accelerator is not stated")
     for pattern, part in _ACCELERATORS:
         if re.search(pattern, text, re.IGNORECASE):
             if part:
                 return part
-            raise Unsupported(f"{text}: GPUs on PCIe or paired NVLink bridges; their host topology is not described")
+            raise UnsupportedError(
+                f"{text}: GPUs on PCIe or paired NVLink bridges; their host topology is not described"
+            )
     if "PCIe" in intra:
-        raise Unsupported(f"{text} joined by PCIe: bandwidth depends on the host's switches and sockets, not described")
-    raise Unsupported(f"the catalog has no accelerator {text}")
+        raise UnsupportedError(
+            f"{text} joined by PCIe: bandwidth depends on the host's switches and sockets, not described"
+        )
+    raise UnsupportedError(f"the catalog has no accelerator {text}")
 
 
 def _network(row: Row, per_node: int) -> Network:
     """NICs of a node from words such as ``8x NDR 400 Gb/s InfiniBand per node``."""
     text = str(row.get("inter") or "")
     if not text or re.search(r"not stated|unknown|n/a", text, re.IGNORECASE):
-        raise Unsupported("the network between nodes is not stated")
+        raise UnsupportedError("the network between nodes is not stated")
     transport = next((name for pattern, name in _TRANSPORTS if re.search(pattern, text, re.IGNORECASE)), "ib")
     reduces = bool(re.search(r"\bSHARP\b(?! (?:off|disabled))", text))
     for match in _COUNTED.finditer(text):
@@ -159,7 +171,7 @@ def _network(row: Row, per_node: int) -> Network:
         return Network(1 if per_node == 1 else per_node, rate_Bps / max(per_node, 1), transport, reduces)
     if total := _TOTAL.search(text):
         return Network(per_node, float(total[1]) * 1e9 / per_node, transport, reduces)
-    raise Unsupported(f"the number or rate of NICs per node is not stated ({text[:60]})")
+    raise UnsupportedError(f"the number or rate of NICs per node is not stated ({text[:60]})")
 
 
 def _reduces(row: Row) -> bool | None:
@@ -173,13 +185,19 @@ def _whole(row: Row, name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 1 or value != int(value):
-        raise Unsupported(f"{name} should be a whole number above 0, read {str(value)[:40]!r}")
+        raise UnsupportedError(f"{name} should be a whole number above 0, read {str(value)[:40]!r}")
     return int(value)
 
 
 def _product(row: Row) -> int | None:
     nodes, per_node = _whole(row, "n_nodes"), _whole(row, "gpus_per_node")
     return nodes * per_node if nodes and per_node else None
+
+
+def noted_size(row: Row) -> float | None:
+    """The size in words, such as ``up to 128 MB``; None where there is none."""
+    said = _NOTED_SIZE.search(str(row.get("size_note") or ""))
+    return float(said[1]) * (1e6 if said[2].upper() == "M" else 1e9) if said else None
 
 
 def checked_size(value: Any) -> float | None:
