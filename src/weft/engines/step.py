@@ -1,0 +1,120 @@
+"""One optimizer step of a job on a fabric, by any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from weft.collectives import Library, library_for, load_library
+from weft.engines.analytic import AnalyticEngine
+from weft.engines.base import Engine
+from weft.engines.executor import Execution, breakdown, execute
+from weft.errors import UnknownName
+from weft.fabric import Fabric
+from weft.workload.memory import Memory, memory_of
+from weft.workload.program import Category
+from weft.workload.spec import Job
+from weft.workload.training import Plan, plan, step_program
+
+ENGINES: dict[str, Callable[[Fabric, Library], Engine]] = {"analytic": AnalyticEngine}
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """A step that has run.
+
+    Attributes:
+        plan: the job, resolved.
+        execution: when each operation ran; with folding, of a step with fewer micro-batches.
+        engine: what timed its communication.
+        memory: bytes on the fullest rank.
+        step_s: seconds of the whole step.
+        breakdown_s: where they go; see `weft.engines.executor.breakdown`.
+        folded: micro-batches left out of ``execution`` because they repeat.
+    """
+
+    plan: Plan
+    execution: Execution
+    engine: Engine
+    memory: Memory
+    step_s: float
+    breakdown_s: dict[str, float]
+    folded: int
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens of the whole job per second."""
+        return self.plan.tokens / self.step_s
+
+    @property
+    def model_flops_per_s(self) -> float:
+        """Model FLOP/s of one accelerator (no credit for recomputation)."""
+        job, model = self.plan.job, self.plan.transformer
+        per_token = model.flops_per_token(job.sequence, causal=job.causal_flops)
+        return per_token * self.tokens_per_s / self.plan.mapping.ranks
+
+    def seconds_by_category(self) -> dict[Category, float]:
+        """Communication seconds per category over all representative ranks, hidden or not."""
+        execution = self.execution
+        found: dict[Category, float] = {}
+        for op, category in enumerate(execution.program.category):
+            if execution.program.communication[op] >= 0:
+                key = Category(category)
+                found[key] = found.get(key, 0.0) + float(execution.end_s[op] - execution.start_s[op])
+        return found
+
+
+def run_step(fabric: Fabric, job: Job, *, engine: str = "analytic", fold: bool = True) -> StepRun:
+    """Run one step.
+
+    Args:
+        fabric: what the job runs on.
+        job: the job.
+        engine: a key of `ENGINES`.
+        fold: leave out micro-batches that only repeat the pipeline's steady state.
+
+    Raises:
+        ConfigError: the job is not possible on this fabric.
+        UnknownName: no such engine, model, stack.
+    """
+    if engine not in ENGINES:
+        raise UnknownName("engine", engine, ENGINES)
+    resolved, memory = plan_on(fabric, job), memory_on(fabric, job)
+    timer = ENGINES[engine](fabric, load_library(library_for(fabric.accelerator), fabric.catalog))
+    short = _shortest_periodic(resolved) if fold else resolved.micro_batches
+    execution = execute(step_program(replace(resolved, micro_batches=short)), timer)
+    step_s, parts = execution.span_s, breakdown(execution)
+    if short < resolved.micro_batches:
+        longer = execute(step_program(replace(resolved, micro_batches=short + resolved.mapping.pp)), timer)
+        periods = (resolved.micro_batches - short) / resolved.mapping.pp
+        step_s += periods * (longer.span_s - execution.span_s)
+        parts = {name: value + periods * (breakdown(longer)[name] - value) for name, value in parts.items()}
+    return StepRun(resolved, execution, timer, memory, step_s, parts, resolved.micro_batches - short)
+
+
+def plan_on(fabric: Fabric, job: Job) -> Plan:
+    """Resolve a job on a fabric; see `weft.workload.training.plan`."""
+    return plan(
+        job,
+        accelerators=fabric.accelerators,
+        accelerator=fabric.catalog.get("accelerators", fabric.accelerator),
+        scale_up=fabric.plan.per_node,
+        catalog=fabric.catalog,
+    )
+
+
+def memory_on(fabric: Fabric, job: Job) -> Memory:
+    """Memory of a job's fullest rank, without running it."""
+    capacity = fabric.catalog.get("accelerators", fabric.accelerator).si("hbm_gb")
+    return memory_of(plan_on(fabric, job), capacity)
+
+
+def _shortest_periodic(resolved: Plan) -> int:
+    """Micro-batches after which a step repeats with a period of pp micro-batches.
+
+    A pipeline of uniform micro-batches is past its start-up transient after a few rounds; from then on, every further pp
+    micro-batches add the same time, and so the step's time is affine in their number.
+    """
+    stages, whole = resolved.mapping.pp, resolved.micro_batches
+    short = 4 * stages + whole % stages
+    return short if short + stages < whole else whole

@@ -1,0 +1,377 @@
+"""Measured training rows as clusters and jobs.
+
+A row names what its publication printed. What a publication leaves out but its authors describe elsewhere (a model's shape by
+name, tensor by pipeline degrees from their product) is filled in here, per source and never per row. Where a choice that its authors
+tuned is not printed (micro-batch, interleaving), the fastest that fits in memory is taken, as they would have.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from weft.errors import ConfigError
+from weft.workload.spec import Job, Model, Overlap, Parallelism
+
+
+class Inexpressible(Exception):
+    """The row states conditions that cannot be expressed; the message says which."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The hardware of a row: an accelerator part, how many, how many a node, and each node's NICs."""
+
+    accelerator: str
+    accelerators: int
+    per_node: int
+    nics: int
+    nic_gbps: float
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row as something to simulate: the machine, and one job for every choice its publication leaves open."""
+
+    machine: Machine
+    jobs: tuple[Job, ...]
+    stack: str
+
+
+_ACCELERATORS = (
+    (r"h100 96gb", "h100_96_hbm2e"),
+    (r"a100.*40\s*gb", "a100_sxm_40"),
+    (r"a100", "a100_sxm_80"),
+    (r"h200.*nvl", None),
+    (r"h200", "h200_sxm"),
+    (r"h100", "h100_sxm"),
+)
+# The networks of the published systems whose rows do not print one, by accelerator: eight adapters a node.
+_NICS = {"a100_sxm_80": (8, 200.0), "a100_sxm_40": (8, 200.0), "h100_sxm": (8, 400.0), "h200_sxm": (8, 400.0)}
+
+_STACKS = {
+    "sc21_fig": "megatron-lm-2021",
+    "sc21_text": "megatron-lm-2021",
+    "calculon": "megatron-lm-2022",
+    "seqsel_text": "megatron-lm-2022",
+    "mcore_table": "megatron-core",
+    "mcore_ss": "megatron-core",
+    "llama3": "llama3",
+    "bloom": "megatron-deepspeed",
+    "torchtitan": "torchtitan",
+    "foundry": "llm-foundry",
+    "mbridge": "megatron-bridge",
+    "mlperf": "nemo",
+}
+
+# What a source's authors print about a model elsewhere: (pattern on the row's model, shape).
+_GPT = {"dropout": True, "bias": True, "learned_positions": True, "vocab": 51200}
+_SHAPES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+    "sc21_fig": ((r".", _GPT),),
+    "sc21_text": (
+        (r"174\.6B|175B", {**_GPT, "layers": 96, "hidden": 12288, "heads": 96}),
+        (r"529\.6B", {**_GPT, "layers": 105, "hidden": 20480, "heads": 128}),
+    ),
+    "calculon": ((r".", _GPT),),
+    "seqsel_text": ((r"one layer", {**_GPT, "layers": 1}), (r".", _GPT)),
+    "mcore_table": ((r".", {"bias": False}),),
+    "mcore_ss": ((r"177B", {"layers": 96, "hidden": 12288, "heads": 96, "vocab": 131072}),),
+    "megascale": (
+        (r"175B", {**_GPT, "layers": 96, "hidden": 12288, "heads": 128}),
+        (r"530B", {**_GPT, "layers": 105, "hidden": 20480, "heads": 160}),
+    ),
+    "bloom": (
+        (r"BLOOM", {"layers": 70, "hidden": 14336, "heads": 112, "vocab": 250880, "bias": True}),
+        (r".", {"bias": True}),
+    ),
+    "misc": (
+        (r"MT-NLG", _GPT),
+        (r"NeoX", {"vocab": 50432, "parallel_block": True, "bias": True}),
+        (r"Nemotron", {"tied_embeddings": False}),
+    ),
+    "mlperf": ((r"GPT-3", {"bias": True, "learned_positions": True, "dropout": True}),),
+}
+_LLAMA = {"gated": True, "tied_embeddings": False}
+
+
+def machine_of(row: dict[str, Any]) -> Machine:
+    """The row's hardware.
+
+    Raises:
+        Inexpressible: an accelerator without measured kernel efficiencies, or no count.
+    """
+    text = str(row.get("accel", "")).lower().replace("_", " ")
+    for pattern, part in _ACCELERATORS:
+        if re.search(pattern, text):
+            accelerator = part
+            break
+    else:
+        accelerator = None
+    if accelerator is None:
+        raise Inexpressible(f"no measured kernel efficiencies for accelerator {row.get('accel')!r} yet")
+    count = row.get("n_gpus") or row.get("n_accel")
+    if not isinstance(count, int):
+        if row.get("source") == "seqsel_text" and row.get("tp"):
+            count = int(row["tp"])
+        else:
+            raise Inexpressible("the number of accelerators is not stated")
+    nics, gbps, protocol = _network(row, accelerator)
+    return Machine(accelerator, count, min(int(row.get("per_node") or row.get("gpus_per_node") or 8), count), nics, gbps, protocol)
+
+
+def _network(row: dict[str, Any], accelerator: str) -> tuple[int, float, str]:
+    text = str(row.get("inter") or row.get("host_networking") or "")
+    if (section := re.search(r"1600 Gbps node-node", str(row.get("section", "")))) is not None:
+        return 8, 200.0, "roce"
+    protocol = "roce" if re.search(r"roce|ethernet", text, re.I) else "infiniband"
+    compute = re.search(r"(?:Compute: )?(\d+)x\D*?(?:[A-Za-z0-9-]+ )*?(\d+)\s*Gb/s", text.split("Compute:")[-1])
+    if compute:
+        return int(compute[1]), float(compute[2]), protocol
+    if (per_gpu := re.search(r"(\d+)\s*Gb/s.*per GPU", text)) is not None:
+        return 8, float(per_gpu[1]), protocol
+    nics, gbps = _NICS.get(accelerator, (8, 400.0))
+    return nics, gbps, protocol
+
+
+def model_of(row: dict[str, Any]) -> Model | str:
+    """The row's model: its printed shape, completed by what its source says of all its models, or a preset's name."""
+    source, name = str(row.get("source")), str(row.get("model", ""))
+    if source == "foundry" and (match := re.match(r"MPT-(\d+)(b|m)$", name)):
+        return f"mpt-{match[1]}{match[2]}"
+    if re.search(r"LLAMA3_70B|Llama 3(\.1)? 70B", name, re.I):
+        return "llama3-70b"
+    if re.search(r"LLAMA3\.1_405B|Llama 3(\.1)? 405B", name, re.I):
+        return "llama3-405b"
+    if re.search(r"Llama 3(\.1)? 8B", name, re.I):
+        return "llama3-8b"
+    shape: dict[str, Any] = {"vocab": 51200}
+    for pattern, known in _SHAPES.get(source, ()):
+        if re.search(pattern, name):
+            shape |= known
+            break
+    for ours, theirs in {"layers": "layers", "hidden": "h", "heads": "heads", "kv_heads": "kv_heads", "ffn": "ffn", "vocab": "vocab"}.items():
+        if isinstance(row.get(theirs), int):
+            shape[ours] = row[theirs]
+    if re.search("llama", name, re.I):
+        shape |= _LLAMA
+    if "layers" not in shape and "layers_note" in row:
+        shape["layers"] = _layers_from_size(name, shape, int(row.get("pp", 1)))
+    for needed in ("layers", "hidden", "heads"):
+        if needed not in shape:
+            raise Inexpressible(f"the model's {needed} is not stated and {name!r} is not a known preset")
+    return Model(name=name, **shape)
+
+
+def _layers_from_size(name: str, shape: dict[str, Any], stages: int) -> int:
+    """Layers from the printed size, as near as whole pipeline stages allow: (N - V h) / 12 h²."""
+    match = re.match(r"([\d.]+)B$", name)
+    if match is None:
+        raise Inexpressible("neither layers nor size is stated")
+    layers = (float(match[1]) * 1e9 - shape["vocab"] * shape["hidden"]) / (12 * shape["hidden"] ** 2)
+    return max(stages, round(layers / stages) * stages)
+
+
+def case_of(row: dict[str, Any]) -> Case:
+    """Translate a row.
+
+    Raises:
+        Inexpressible: what the row needs that cannot be said yet.
+    """
+    source = str(row.get("source"))
+    _refuse(row, source)
+    machine = machine_of(row)
+    stack = _stack(row, source)
+    model = model_of(row)
+    degrees = _degrees(row, machine.accelerators, source)
+    batch = _global_batch(row, degrees["dp"], source)
+    fixed: dict[str, Any] = {
+        "name": str(row.get("slug") or row.get("id")),
+        "model": model,
+        "accelerators": machine.accelerators,
+        "sequence": int(row.get("seq") or _default_sequence(source)),
+        "global_batch": batch,
+        "precision": _precision(row),
+        "recompute": _recompute(row, source),
+        "stack": stack,
+        "overlap": _overlap(row, source),
+        "flash_attention": None,
+    }
+    jobs = []
+    for interleave in _interleaves(row, source, model, degrees["pp"]):
+        for micro_batch in _micro_batches(row, degrees, batch):
+            if interleave > 1 and batch // (degrees["dp"] * micro_batch) % degrees["pp"]:
+                continue
+            parallelism = Parallelism(
+                **degrees, interleave=interleave, zero=_zero(row, source), sequence_parallel=_sequence_parallel(row, source)
+            )
+            jobs.append(Job(**fixed, micro_batch=micro_batch, parallelism=parallelism))
+    if not jobs:
+        raise Inexpressible("an interleaved pipeline whose micro-batches are no multiple of its stages")
+    return Case(machine, tuple(jobs), stack)
+
+
+def _refuse(row: dict[str, Any], source: str) -> None:
+    name, task = str(row.get("model", "")), str(row.get("task", ""))
+    if row.get("ep") or re.search(r"moe|deepseek|mixtral|qwen3|gpt.oss|nemotron.?3|nemotron.?h|a\d+b", name, re.I):
+        raise Inexpressible("mixture-of-experts and hybrid models are not modelled yet")
+    if "LoRA" in name or "LoRA" in task:
+        raise Inexpressible("LoRA fine-tuning is not modelled yet")
+    if "SFT" in task:
+        raise Inexpressible("fine-tuning on packed sequences of varying length is not modelled yet")
+    if source in ("llama31_card", "dsv3_report") or "gpu_hours" in (row.get("measured") or {}):
+        raise Inexpressible("total GPU-hours with neither layout nor batch stated")
+    if str(row.get("precision", "")).lower() in ("mxfp8", "nvfp4"):
+        raise Inexpressible(f"precision {row['precision']} has no measured kernel efficiencies yet")
+    if row.get("metric") == "communication group initialisation":
+        raise Inexpressible("start-up of communicators is not modelled")
+    if source == "megascale" and "step" in row and row["step"] != "baseline Megatron-LM":
+        raise Inexpressible("an ablation step whose window size and operators are not stated")
+    if source == "torchtitan" and re.search("rowwise", str(row.get("precision", ""))):
+        raise Inexpressible("row-wise FP8 scaling has no measured kernel efficiencies yet")
+    if source == "nemo_long":
+        raise Inexpressible("the layout without context parallelism is not stated apart from the one with it")
+
+
+def _stack(row: dict[str, Any], source: str) -> str:
+    if source == "megascale":
+        return "megascale" if row.get("method") == "MegaScale" else "megatron-lm-2023"
+    if source == "torchtitan":
+        technique = str(row.get("technique", ""))
+        return "torchtitan" if "compile" in technique or "TP" in technique or "float8" in technique else "torchtitan-eager"
+    if source == "misc":
+        for pattern, stack in (("Nemotron", "megatron-core"), ("MT-NLG", "megatron-deepspeed"), ("NeoX", "megatron-deepspeed")):
+            if pattern in str(row.get("model")):
+                return stack
+        raise Inexpressible("the software stack's kernels are not described")
+    if row.get("scheme") == "ZeRO-3":
+        return "deepspeed-zero3"
+    if source not in _STACKS:
+        raise Inexpressible(f"the software stack of source {source!r} is not known")
+    return _STACKS[source]
+
+
+def _degrees(row: dict[str, Any], accelerators: int, source: str) -> dict[str, int]:
+    degrees = {name: int(row[name]) for name in ("tp", "pp", "cp") if row.get(name)}
+    if row.get("model_parallel") and "tp" not in degrees:
+        # Megatron's authors fill a node with tensor parallelism first, then add pipeline stages (SC'21, section 3.2).
+        whole = int(row["model_parallel"])
+        degrees["tp"] = min(8, whole)
+        degrees["pp"] = whole // degrees["tp"]
+    if source == "mcore_ss":
+        degrees = {"tp": 8, "pp": 6}
+    if source in ("sc21_text",) and "GPT-3 175B" in str(row.get("model")):
+        degrees = {"tp": 8, "pp": 16}
+    if source in ("foundry", "torchtitan"):
+        degrees = {"tp": 1, "pp": 1, **degrees}
+    if "one layer" in str(row.get("model")):
+        degrees["pp"] = 1
+    if "tp" not in degrees or "pp" not in degrees:
+        raise Inexpressible("the parallel layout (tp, pp) is not stated")
+    ranks = degrees["tp"] * degrees["pp"] * degrees.get("cp", 1)
+    if accelerators % ranks:
+        raise Inexpressible(f"{accelerators} accelerators are not divisible by tp x pp x cp = {ranks}")
+    return {"cp": 1, **degrees, "dp": accelerators // ranks}
+
+
+def _global_batch(row: dict[str, Any], dp: int, source: str) -> int:
+    if isinstance(row.get("global_batch"), int):
+        return int(row["global_batch"])
+    if row.get("batch_per_dp"):
+        return int(row["batch_per_dp"]) * dp
+    if row.get("local_batch"):
+        return int(row["local_batch"]) * dp
+    if str(row.get("tokens_per_batch", "")).endswith("M") and row.get("seq"):
+        return max(1, round(float(str(row["tokens_per_batch"])[:-1]) * 1e6 / int(row["seq"]) / dp)) * dp
+    if source == "seqsel_text" and row.get("micro_batch"):
+        return int(row["micro_batch"])
+    raise Inexpressible("the global batch is not stated")
+
+
+def _micro_batches(row: dict[str, Any], degrees: dict[str, int], batch: int) -> list[int]:
+    if row.get("micro_batch"):
+        return [int(row["micro_batch"])]
+    per_replica = batch // degrees["dp"]
+    if row.get("local_batch"):
+        # torchtitan's pipeline runs one sequence a micro-batch; without a pipeline the local batch is one micro-batch.
+        return [1] if degrees["pp"] > 1 else [per_replica]
+    return [size for size in (1, 2, 4, 8, 16) if size <= per_replica and per_replica % size == 0] or [1]
+
+
+def _interleaves(row: dict[str, Any], source: str, model: Model | str, pp: int) -> list[int]:
+    if row.get("interleave"):
+        return [int(row["interleave"])]
+    if pp == 1 or source in ("torchtitan", "bloom", "calculon", "seqsel_text") or "MT-NLG" in str(row.get("model")):
+        return [1]
+    if source == "llama3":
+        # "The first chunk of the first stage has only the embedding, the last of the last only the output" (section 3.3.2).
+        return [8]
+    if source == "megascale":
+        return [6] if pp == 8 else [3]
+    layers = model.layers if isinstance(model, Model) else 0
+    return [v for v in (1, 2, 3, 4, 6, 8) if layers and layers % (pp * v) == 0] or [1]
+
+
+def _zero(row: dict[str, Any], source: str) -> int:
+    if "SHARD_GRAD_OP" in str(row.get("sharding", "")) or source == "llama3":
+        return 2
+    if source in ("foundry",) or row.get("scheme") == "ZeRO-3":
+        return 3
+    if source == "torchtitan":
+        return 3 if int(row.get("pp") or 1) == 1 else 2
+    if row.get("fsdp"):
+        return 3
+    if isinstance(row.get("zero"), int):
+        return int(row["zero"])
+    return 0 if source in ("sc21_fig", "sc21_text", "calculon", "seqsel_text") else 1
+
+
+def _sequence_parallel(row: dict[str, Any], source: str) -> bool | None:
+    if isinstance(row.get("sequence_parallel"), bool):
+        return bool(row["sequence_parallel"])
+    if source == "seqsel_text" and "layer" in str(row.get("model")):
+        return "sequence" in str(row.get("slug"))
+    return False if source in ("sc21_fig", "sc21_text", "bloom") or "MT-NLG" in str(row.get("model")) else None
+
+
+def _precision(row: dict[str, Any]) -> str:
+    text = str(row.get("precision", "")) + str(row.get("technique", ""))
+    if re.search(r"fp8|float8", text, re.I):
+        return "fp8"
+    return "fp16" if "fp16" in text else "bf16"
+
+
+def _recompute(row: dict[str, Any], source: str) -> str:
+    text = f"{row.get('recompute', '')}".lower()
+    if source == "seqsel_text" and "layer" in str(row.get("model")):
+        text = str(row.get("slug"))
+    if "no recompute" in text or "none" in text:
+        return "none"
+    if "selective" in text:
+        return "selective"
+    if "full" in text:
+        return "full"
+    return "full" if source in ("sc21_text",) else "none"
+
+
+def _overlap(row: dict[str, Any], source: str) -> Overlap:
+    if source == "torchtitan":
+        return Overlap(tp=bool(re.search("async", str(row.get("technique", "")), re.I)))
+    return Overlap()
+
+
+def _default_sequence(source: str) -> int:
+    if source == "megascale":
+        return 2048
+    if source == "torchtitan":
+        return 8192  # seq_len of its Llama 3 training configurations
+    raise Inexpressible("the sequence length is not stated")
+
+
+def checked(row: dict[str, Any]) -> Case:
+    """`case_of`, with an invalid combination reported as inexpressible rather than as an error of the user's."""
+    try:
+        return case_of(row)
+    except (ConfigError, ValueError) as error:
+        raise Inexpressible(" ".join(str(error).split())) from None

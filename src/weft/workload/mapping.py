@@ -1,0 +1,89 @@
+"""Which ranks belong together: tensor, context, data and pipeline groups over the accelerators.
+
+Rank order is Megatron's default, tensor fastest, then context, data, pipeline slowest: rank = ((p·DP + d)·CP + c)·TP + t.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from weft.errors import ConfigError
+from weft.workload.spec import Job, Parallelism
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Degrees of every parallelism, resolved, and the groups of rank 0's neighbours."""
+
+    tp: int
+    cp: int
+    dp: int
+    pp: int
+
+    @property
+    def ranks(self) -> int:
+        """Accelerators in use."""
+        return self.tp * self.cp * self.dp * self.pp
+
+    def tensor_group(self, stage: int = 0) -> range:
+        """The first tensor group of a pipeline stage."""
+        start = self._start(stage)
+        return range(start, start + self.tp)
+
+    def context_group(self, stage: int = 0) -> range:
+        """The first context group of a stage: ranks tp apart."""
+        start = self._start(stage)
+        return range(start, start + self.tp * self.cp, self.tp)
+
+    def data_group(self, stage: int = 0) -> range:
+        """The first gradient group of a stage: data and context parallel ranks together share weights."""
+        start = self._start(stage)
+        return range(start, start + self.tp * self.cp * self.dp, self.tp)
+
+    def shard_group(self, size: int, stage: int = 0) -> range:
+        """The first ``size`` ranks of the gradient group: a shard group of hybrid sharding."""
+        return self.data_group(stage)[:size]
+
+    def replica_group(self, size: int, stage: int = 0) -> range:
+        """The ranks that hold the same shard in the other shard groups of hybrid sharding."""
+        return self.data_group(stage)[::size]
+
+    def pipeline_neighbour(self, stage: int) -> tuple[int, int]:
+        """(first rank of a stage, its partner in the next stage), wrapping for interleaving."""
+        return self._start(stage), self._start((stage + 1) % self.pp)
+
+    def _start(self, stage: int) -> int:
+        return stage * self.tp * self.cp * self.dp
+
+
+def resolve(job: Job, accelerators: int) -> Mapping:
+    """Work out the degrees of a job on so many accelerators.
+
+    Raises:
+        ConfigError: the degrees do not divide or multiply to the accelerators in use.
+    """
+    asked: Parallelism = job.parallelism
+    used = job.accelerators or accelerators
+    if used > accelerators:
+        raise ConfigError(f"the job asks for {used} accelerators, the cluster has {accelerators}", field="accelerators")
+    model_ranks = asked.tp * asked.cp * asked.pp
+    if asked.dp is None:
+        if used % model_ranks:
+            raise ConfigError(
+                f"{used} accelerators are not divisible by tp x cp x pp = {asked.tp} x {asked.cp} x {asked.pp} = {model_ranks}",
+                field="parallelism",
+            )
+        dp = used // model_ranks
+    else:
+        dp = asked.dp
+        if job.accelerators is not None and dp * model_ranks != used:
+            raise ConfigError(
+                f"tp x cp x pp x dp = {model_ranks * dp}, but accelerators is {used}; leave dp out or make them equal",
+                field="parallelism.dp",
+            )
+        if dp * model_ranks > accelerators:
+            raise ConfigError(
+                f"tp x cp x pp x dp = {model_ranks * dp}, but the cluster has {accelerators} accelerators",
+                field="parallelism.dp",
+            )
+    return Mapping(asked.tp, asked.cp, dp, asked.pp)

@@ -1,0 +1,90 @@
+"""What one rank must hold: weights, gradients, optimizer state, activations; and whether it fits.
+
+Bytes per parameter follow mixed-precision Adam as Rajbhandari et al. (ZeRO, arXiv 1910.02054) count them: 2 for 16-bit
+weights, gradients in the stack's accumulation precision, 12 for master weights and two moments. Activations follow
+Korthikanti et al. (arXiv 2205.05198); see `activation_bytes_per_layer`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from weft.units import format_size
+from weft.workload.pipeline import in_flight
+from weft.workload.stack import activation_bytes_per_layer
+from weft.workload.training import Plan
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes on the fullest rank."""
+
+    weights_bytes: float
+    gradients_bytes: float
+    optimizer_bytes: float
+    activations_bytes: float
+    capacity_bytes: float
+
+    @property
+    def total_bytes(self) -> float:
+        """Everything."""
+        return self.weights_bytes + self.gradients_bytes + self.optimizer_bytes + self.activations_bytes
+
+    @property
+    def fits(self) -> bool:
+        """True where it fits into the accelerator's memory."""
+        return self.total_bytes <= self.capacity_bytes
+
+    def verdict(self) -> str:
+        """One line: fits or not, by how much, and what to change."""
+        used, capacity = format_size(self.total_bytes), format_size(self.capacity_bytes)
+        if self.fits:
+            return f"fits: {used} of {capacity}"
+        if self.activations_bytes > 0.5 * self.total_bytes:
+            change = "recompute more, use a smaller micro_batch, or raise tp or cp"
+        else:
+            change = "raise tp or pp, or shard more with zero: 3"
+        return f"does not fit: {used} of {capacity}; {change}"
+
+
+def memory_of(plan: Plan, capacity_bytes: float) -> Memory:
+    """Memory of the fullest pipeline stage."""
+    stages = (_stage_memory(plan, stage, capacity_bytes) for stage in range(plan.mapping.pp))
+    return max(stages, key=lambda memory: memory.total_bytes)
+
+
+def _stage_memory(plan: Plan, stage: int, capacity_bytes: float) -> Memory:
+    parameters, zero, shards = plan.stage_parameters(stage), plan.job.parallelism.zero, plan.shard_ranks
+    weights = 2.0 * parameters / (shards if zero == 3 and plan.gathers_per_layer else 1)
+    if plan.gathers_per_layer:
+        # Two layers are gathered at a time beside the resident shard.
+        weights += 2 * 2.0 * plan.transformer.layer_parameters / plan.mapping.tp
+    gradients = plan.stack.gradient_bytes * parameters / (shards if zero >= 2 else 1)
+    optimizer = plan.stack.optimizer_state_bytes * parameters / (shards if zero >= 1 else 1)
+    return Memory(weights, gradients, optimizer, _activations(plan, stage), capacity_bytes)
+
+
+def _activations(plan: Plan, stage: int) -> float:
+    job, shard, model = plan.job, plan.shard, plan.transformer
+
+    def per_layer(mode: str) -> float:
+        return activation_bytes_per_layer(
+            model,
+            plan.stack,
+            sequence=job.sequence,
+            micro_batch=job.micro_batch,
+            tp=shard.tp,
+            cp=shard.cp,
+            sequence_parallel=shard.sequence_parallel,
+            mode=mode,
+        )
+
+    layers = sum(chunk.layers for chunk in plan.chunks[stage])
+    held = in_flight(stage, plan.mapping.pp, plan.micro_batches, job.parallelism.interleave)
+    total = held * layers * per_layer(job.recompute)
+    if job.recompute == "full":
+        # The layer being recomputed is whole while its backward runs.
+        total += per_layer("selective" if not plan.stack.attention.stores_scores else "none")
+    if any(chunk.heads for chunk in plan.chunks[stage]):
+        total += 4.0 * shard.tokens * model.vocab / shard.tp
+    return total

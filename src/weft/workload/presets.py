@@ -1,0 +1,19 @@
+"""Model presets: published shapes by name, from the catalog's `models`."""
+
+from __future__ import annotations
+
+from weft.catalog import Catalog
+from weft.workload.spec import Model
+
+
+def model_of(named: str | Model, catalog: Catalog) -> Model:
+    """Return a model's shape: as given, or a preset's.
+
+    Raises:
+        UnknownName: no such preset; the message suggests the nearest.
+    """
+    if isinstance(named, Model):
+        return named
+    part = catalog.get("models", named)
+    shape = {name: value for name, value in part.plain.items() if name in Model.model_fields}
+    return Model(name=part.name, **shape)

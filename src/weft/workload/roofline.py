@@ -1,0 +1,116 @@
+"""How long one kernel runs on one accelerator: a roofline with tiles, waves and measured efficiencies.
+
+A matrix multiplication is cut into output tiles that fill the streaming multiprocessors in whole waves; a partly
+filled last wave costs as much as a full one, and a short inner dimension never amortises a tile's prologue. That is enough to
+follow tens of thousands of measured GEMMs to a few per cent with constants that mean something (see the `kernels` parts of the
+catalog and docs/training.md).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+from weft.catalog import Catalog, Part
+from weft.errors import UnknownName
+
+_TILES = ((256, 128), (128, 256), (128, 128), (64, 128), (128, 64))
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Kernel times on one accelerator.
+
+    Attributes:
+        peak: dense FLOP/s at this precision, at the clock that minutes of load sustain.
+        attention_peak: dense FLOP/s at 16 bits, in which attention runs whatever the matrices' precision.
+        memory_Bps: sustained memory bandwidth of streaming kernels (peak times measured fraction).
+        multiprocessors: streaming multiprocessors that share a GEMM's tiles.
+        gemm_fraction: fraction of peak that one resident tile reaches in its main loop.
+        gemm_prologue_k: inner length whose time a tile spends filling and draining its pipeline.
+        unaligned_fraction: what is left of the rate where rows of an operand are no multiple of 16 bytes.
+        gemm_memory_Bps: memory bandwidth a GEMM's operands reach.
+        small_tile_fraction: a 64-wide tile's main loop against a full one's.
+        launch_s: fixed time per kernel.
+        element_bytes: bytes of one operand element.
+        cast_Bps: bandwidth of the pass that quantises an FP8 operand; None where operands are used as they are.
+    """
+
+    peak: float
+    attention_peak: float
+    memory_Bps: float
+    multiprocessors: int
+    gemm_fraction: float
+    gemm_prologue_k: float
+    gemm_memory_Bps: float
+    small_tile_fraction: float
+    unaligned_fraction: float
+    launch_s: float
+    element_bytes: float
+    cast_Bps: float | None = None
+
+    def gemm(self, m: int, n: int, k: int, *, output_bytes: float = 2.0, count: int = 1) -> float:
+        """Seconds for ``count`` independent products of (m×k) by (k×n) in one launch."""
+        return _gemm_time(self, m, n, k, output_bytes, count)
+
+    def stream(self, size_bytes: float) -> float:
+        """Seconds for an element-wise kernel that moves so many bytes."""
+        return self.launch_s + size_bytes / self.memory_Bps
+
+
+@lru_cache(maxsize=65536)
+def _gemm_time(kernels: Kernels, m: int, n: int, k: int, output_bytes: float, count: int) -> float:
+    best = math.inf
+    aligned = all(size * kernels.element_bytes % 16 == 0 for size in (n, k))
+    for rows, columns in _TILES:
+        tiles = count * math.ceil(m / rows) * math.ceil(n / columns)
+        waves = math.ceil(tiles / kernels.multiprocessors)
+        fraction = kernels.gemm_fraction * (kernels.small_tile_fraction if rows * columns < 128 * 128 else 1.0)
+        fraction *= 1.0 if aligned else kernels.unaligned_fraction
+        flops = 2.0 * rows * columns * (k + kernels.gemm_prologue_k)
+        best = min(best, waves * kernels.multiprocessors * flops / (kernels.peak * fraction))
+    moved = count * (kernels.element_bytes * (m * k + n * k) + output_bytes * m * n)
+    cast = count * 5.0 * m * k / kernels.cast_Bps if kernels.cast_Bps else 0.0
+    return kernels.launch_s + max(best, moved / kernels.gemm_memory_Bps) + cast
+
+
+def kernels_for(catalog: Catalog, accelerator: Part, precision: str, gemm_scale: float = 1.0) -> Kernels:
+    """Build the kernel model of an accelerator at a precision from its `kernels` part.
+
+    Args:
+        catalog: the catalog in use.
+        accelerator: the accelerator's part; its `kernels` field names its generation's constants.
+        precision: ``"bf16"``, ``"fp16"`` or ``"fp8"``.
+        gemm_scale: what the software stack's GEMM library reaches of the measured reference (its `gemm_x`).
+
+    Raises:
+        ConfigError: the accelerator has no measured kernel constants or no such precision.
+    """
+    generation = catalog.get("kernels", generation_of(catalog, accelerator))
+    fp8 = precision == "fp8"
+    sustained = generation.si("fp8_sustained_frac" if fp8 else "bf16_sustained_frac")
+    prefix = "fp8" if fp8 else "bf16"
+    memory = accelerator.si("hbm_tBps")
+    return Kernels(
+        peak=accelerator.si(f"{prefix}_dense_tflops") * sustained,
+        attention_peak=accelerator.si("bf16_dense_tflops") * generation.si("bf16_sustained_frac"),
+        memory_Bps=memory * generation.si("stream_frac"),
+        multiprocessors=round(generation.si("multiprocessors_count")),
+        gemm_fraction=generation.si(f"{prefix}_gemm_frac") * gemm_scale,
+        gemm_prologue_k=generation.si(f"{prefix}_gemm_prologue_k_count"),
+        gemm_memory_Bps=memory * generation.si(f"{prefix}_gemm_memory_frac"),
+        small_tile_fraction=generation.si("bf16_small_tile_frac"),
+        unaligned_fraction=generation.si("unaligned_frac"),
+        launch_s=generation.si("launch_us"),
+        element_bytes=1.0 if fp8 else 2.0,
+        cast_Bps=memory * generation.si("fp8_cast_frac") if fp8 else None,
+    )
+
+
+def generation_of(catalog: Catalog, accelerator: Part) -> str:
+    """The `kernels` part that holds an accelerator's measured efficiencies, by the accelerators it lists."""
+    measured = {name: part.id for part in catalog.parts("kernels") for name in part.plain.get("accelerators", ())}
+    if accelerator.id not in measured:
+        raise UnknownName("accelerator with measured kernel efficiencies", accelerator.id, measured, field="accelerator")
+    return measured[accelerator.id]

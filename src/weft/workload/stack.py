@@ -1,0 +1,134 @@
+"""A training software stack: which kernels it runs, what it overlaps, what it keeps in memory.
+
+Each stack is a catalog part of kind `stacks`. Its constants describe software, not runs: they serve every model, size and
+cluster that the stack is used on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from weft.catalog import Catalog, Part
+from weft.workload.attention import Attention, Fused, Unfused
+from weft.workload.transformer import Transformer
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A software stack's constants on one accelerator generation.
+
+    Attributes:
+        gemm_x: GEMM rate against the measured reference library on that generation.
+        forward_passes, backward_passes: 16-bit tensors an element-wise pass reads or writes, at hidden width and at
+            feed-forward width, per layer.
+        dropout_passes: what dropout adds at hidden width.
+        loss_bytes: bytes moved per logit by the loss, forward and backward together.
+        element_kernels: element-wise kernels launched per layer and direction.
+        gradient_bytes: bytes of an accumulated gradient.
+        reduce_bytes: bytes of a gradient on the wire.
+        optimizer_state_bytes: bytes of master weights and moments per parameter.
+        optimizer_moved_bytes: bytes the optimizer step reads and writes per parameter.
+        overlaps: which of tp, pp, dp, cp communication runs beside compute.
+        fsdp: parameters are gathered layer by layer in every micro-batch (PyTorch FSDP).
+        step_overhead_s: host time a step spends outside kernels (data loading, logging, synchronisation).
+        layer_overhead_s: host time a layer spends per direction beyond its kernels.
+    """
+
+    id: str
+    attention: Attention
+    gemm_x: float
+    forward_passes: tuple[float, float]
+    backward_passes: tuple[float, float]
+    dropout_passes: float
+    loss_bytes: float
+    element_kernels: float
+    gradient_bytes: float
+    reduce_bytes: float
+    optimizer_state_bytes: float
+    optimizer_moved_bytes: float
+    overlaps: frozenset[str]
+    fsdp: bool
+    step_overhead_s: float
+    layer_overhead_s: float
+    library: str
+
+
+def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | None = None) -> Stack:
+    """Read a stack's constants for an accelerator generation.
+
+    Args:
+        catalog: the catalog in use.
+        name: part id, such as ``"megatron-core"``.
+        generation: id of the accelerator's `kernels` part, such as ``"hopper"``.
+        flash: force fused (True) or unfused (False) attention; None for the stack's own.
+
+    Raises:
+        UnknownName: no such stack.
+    """
+    part = catalog.get("stacks", name)
+    kernel = part.text("attention") or "flash2"
+    if flash is not None and flash is (kernel == "unfused"):
+        kernel = "flash2" if flash else "unfused"
+
+    def scaled(fact: str) -> float:
+        own = f"{generation}_{fact}"
+        return part.si(own) if part.has(own) else part.si(fact)
+
+    return Stack(
+        id=part.id,
+        attention=_attention(catalog.get("attention", kernel), generation),
+        gemm_x=scaled("gemm_x"),
+        forward_passes=(part.si("forward_hidden_count"), part.si("forward_ffn_count")),
+        backward_passes=(part.si("backward_hidden_count"), part.si("backward_ffn_count")),
+        dropout_passes=part.si("dropout_count"),
+        loss_bytes=part.si("loss_bytes_per_logit"),
+        element_kernels=part.si("element_kernels_count"),
+        gradient_bytes=part.si("gradient_bytes_per_parameter"),
+        reduce_bytes=part.si("reduce_bytes_per_parameter"),
+        optimizer_state_bytes=part.si("optimizer_state_bytes_per_parameter"),
+        optimizer_moved_bytes=part.si("optimizer_moved_bytes_per_parameter"),
+        overlaps=frozenset((part.text("overlaps") or "").split()),
+        fsdp=part.text("sharding") == "fsdp",
+        step_overhead_s=scaled("step_overhead_ms"),
+        layer_overhead_s=scaled("layer_overhead_us"),
+        library=part.text("library") or "nccl",
+    )
+
+
+def _attention(part: Part, generation: str) -> Attention:
+    if part.id == "unfused":
+        return Unfused(part.si("score_passes_count"), part.si("dropout_passes_count"))
+    own = generation if part.has(f"{generation}_hd128_frac") else "ampere"
+    return Fused(
+        fracs=(part.si(f"{own}_hd64_frac"), part.si(f"{own}_hd128_frac")),
+        saturation=part.si(f"{own}_saturation_count"),
+        skips_masked=part.text("skips_masked") != "no",
+    )
+
+
+def activation_bytes_per_layer(
+    model: Transformer, stack: Stack, *, sequence: int, micro_batch: int, tp: int, cp: int, sequence_parallel: bool, mode: str
+) -> float:
+    """Bytes one layer keeps from forward to backward for one micro-batch on one rank.
+
+    Korthikanti et al. (arXiv 2205.05198, eqs. 1-4 and table 2): s b h (34 + 5 a s/h), split by tensor and sequence
+    parallelism; generalised to grouped heads, gates and any feed-forward width. Fused attention and selective recomputation
+    drop the score term; full recomputation keeps the layer's input.
+
+    Args:
+        mode: ``"none"``, ``"selective"`` or ``"full"``.
+    """
+    tokens = micro_batch * sequence / cp
+    outside = tp if sequence_parallel else 1
+    if mode == "full":
+        return 2.0 * tokens * model.hidden / outside
+    mask = 1.0 if model.spec.dropout else 0.0
+    # Outside tensor-parallel regions: two norm inputs, inputs of QKV and of the first feed-forward product, two dropout masks.
+    replicated = tokens * model.hidden * (8.0 + 2.0 * mask)
+    # Inside: Q, K, V, the attention output, and the feed-forward activations before and after the non-linearity.
+    attention = tokens * (2.0 * 2.0 * model.q_width + 2.0 * 2.0 * model.kv_width)
+    feed_forward = tokens * model.ffn * 2.0 * (3.0 if model.spec.gated else 2.0)
+    scores = 0.0
+    if stack.attention.stores_scores and mode == "none":
+        scores = tokens * model.spec.heads * sequence * (2.0 + 3.0 * mask)
+    return replicated / outside + (attention + feed_forward + scores) / tp
