@@ -10,7 +10,7 @@ from pydantic import ValidationError, model_validator
 
 from weft.errors import ConfigError
 from weft.fabric.spec import Cluster
-from weft.files import Document, Money, Rate, Size, Strict, explain, read_model
+from weft.files import Document, Money, Rate, Size, Strict, explain, located, read_model
 from weft.workload.spec import Job
 
 
@@ -126,3 +126,22 @@ def test_explain_without_a_file() -> None:
 
 def test_a_document_remembers_its_path() -> None:
     assert Document("x.yaml", {}, {}).line(("a",)) is None
+
+
+def test_errors_found_later_get_the_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "shelf.yaml"
+    path.write_text("room: 1GB\nprice: 5\nrates: [1Gb/s,\n  2Gb/s]\n")
+    shelf = read_model(path, Shelf)
+    assert shelf == Shelf.model_validate({"room": "1GB", "price": 5, "rates": ["1Gb/s", "2Gb/s"]})
+
+    def later(model: Shelf, field: str | None) -> str:
+        with pytest.raises(ConfigError) as caught, located(model):
+            raise ConfigError("no such thing", field=field)
+        return str(caught.value)
+
+    assert later(shelf, "price") == f"{path}:2: price: no such thing"
+    assert later(shelf, "rates[1]") == f"{path}:4: rates[1]: no such thing"
+    assert later(shelf.model_copy(update={"price": 6}), "price.x").startswith(f"{path}:2: ")
+    assert later(shelf, "nodes") == "nodes: no such thing"
+    assert later(shelf, None) == "no such thing"
+    assert later(Shelf(), "price") == "price: no such thing"

@@ -19,7 +19,7 @@ from weft.fabric.scale_out import ScaleOut
 from weft.fabric.scale_up import wire_scale_up
 from weft.fabric.spec import Cluster
 from weft.fabric.tables import Domain, Kind, LinkClass
-from weft.files import explain, read_model
+from weft.files import explain, located, read_model
 
 MAX_ACCELERATORS = 4_000_000
 
@@ -40,6 +40,11 @@ def build_fabric(cluster: Cluster) -> Fabric:
         ConfigError: a part or an option is wrong.
         InfeasibleError: it does not fit the switches, or is larger than Weft takes.
     """
+    with located(cluster):
+        return _build(cluster)
+
+
+def _build(cluster: Cluster) -> Fabric:
     plan = resolve(cluster)
     if plan.accelerators > MAX_ACCELERATORS:
         raise InfeasibleError(

@@ -6,7 +6,7 @@ YAML is read safely into pydantic models, errors are located by file, line and f
 from __future__ import annotations
 
 from weft.files.document import Document, read_document, read_yaml
-from weft.files.models import check_model, explain, read_model
+from weft.files.models import check_model, explain, located, read_model
 from weft.files.quantities import (
     Count,
     Duration,
@@ -35,6 +35,7 @@ __all__ = [
     "Strict",
     "check_model",
     "explain",
+    "located",
     "read_document",
     "read_model",
     "read_yaml",

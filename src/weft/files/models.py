@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import types
 import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from weft.errors import ConfigError, suggestion
 from weft.files.document import Document, read_document
+from weft.files.quantities import Strict
 
 M = TypeVar("M", bound=BaseModel)
 Location = tuple[Any, ...]
@@ -47,12 +51,43 @@ def read_model(path: str | os.PathLike[str], model: type[M]) -> M:
 def check_model(document: Document, model: type[M]) -> M:
     """Validate an already read document as ``model``; raises as `read_model` does."""
     try:
-        return model.model_validate(document.value)
+        checked = model.model_validate(document.value)
     except ValidationError as error:
         raise explain(error, model, document) from None
     except ConfigError as error:
         if error.file is None:
             error.file, error.line = document.path, error.line or _line_of(document, error.field)
+        raise
+    if isinstance(checked, Strict):
+        checked._origin = _Origin(document)
+    return checked
+
+
+class _Origin:
+    """A document that does not count when two models are compared."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@contextmanager
+def located(model: Strict) -> Iterator[None]:
+    """Give errors about fields of ``model`` the file and line it was read from, if it was.
+
+    For what only shows after reading: a part the catalog does not have, a degree that does not divide.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        known = error.field is not None and error.field.split(".")[0].split("[")[0] in type(model).model_fields
+        if model._origin is not None and error.file is None and known:
+            document: Document = model._origin.document
+            error.file, error.line = document.path, _line_of(document, error.field)
         raise
 
 
@@ -87,7 +122,10 @@ def explain(
 
 
 def _line_of(document: Document, field: str | None) -> int | None:
-    return document.line(tuple(field.split("."))) if field else None
+    if not field:
+        return None
+    steps = re.findall(r"[^.\[\]]+", field)
+    return document.line(tuple(int(step) if step.isdigit() else step for step in steps))
 
 
 def _location(problem: Any, data: Any) -> Location:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, PrivateAttr
 from pydantic_core import core_schema
 
 from weft import units
@@ -16,6 +16,8 @@ class Strict(BaseModel):
     """A frozen model that refuses unknown fields; every user-facing file is made of these."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    _origin: Any = PrivateAttr(default=None)
+    """Where it was read from, for errors found later; see `weft.files.located`."""
 
 
 class Quantity:
