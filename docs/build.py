@@ -40,9 +40,16 @@ def generated() -> Iterator[tuple[Path, str]]:
 
 
 def toured(name: str) -> str:
-    """Return a page with the output of its console blocks run anew."""
+    """Return a page with the output of its console blocks run anew, one after another in an empty folder."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    return _CONSOLE.sub(lambda match: f"```console\n{_rerun(match[1])}```", text)
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as scratch:
+        os.symlink(ROOT / "examples", Path(scratch) / "examples")
+        os.chdir(scratch)
+        try:
+            return _CONSOLE.sub(lambda match: f"```console\n{_rerun(match[1])}```", text)
+        finally:
+            os.chdir(before)
 
 
 def _rerun(block: str) -> str:
@@ -51,19 +58,15 @@ def _rerun(block: str) -> str:
 
 
 def _output(command: str) -> str:
-    """Run one ``weft`` command in this process, piped, from a folder that has the examples; return what it prints."""
+    """Run one ``weft`` command in this process, as if piped; return what it prints but for how long it took."""
     words = shlex.split(command)
     if words[0] != "weft":
         raise ValueError(f"a tour runs weft commands only, not {command!r}")
     out = io.StringIO()
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(out):
-        os.symlink(ROOT / "examples", Path(scratch) / "examples")
-        os.chdir(scratch)
-        try:
-            main(words[1:])
-        finally:
-            os.chdir(before)
+    with contextlib.redirect_stdout(out):
+        code = main(words[1:])
+    if code:
+        raise SystemExit(f"{command!r} in a tour ended with exit code {code}")
     return re.sub(r", computed in .*", "", out.getvalue().rstrip() + "\n")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from importlib.resources import files
+from typing import Any
 
 from weft.errors import UnknownName, WeftError
 from weft.validation.rows import Prediction, Row, RowFile, read_rows, unsupported
@@ -26,11 +27,12 @@ Progress = Callable[[Iterable[Row], int], Iterable[Row]]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All predictions of one run, and how many rows failed by a fault of ours."""
+    """All predictions of one run, what their sources are, and how many rows failed by a fault of ours."""
 
     kind: str
     predictions: list[Prediction]
     internal_errors: int
+    sources: dict[str, Any]
 
     @property
     def summary(self) -> Summary:
@@ -76,7 +78,7 @@ def run_file(file: RowFile, *, only: str | None = None, progress: Progress | Non
             made = [unsupported(row, f"internal error: {type(error).__name__}: {error}")]
             faults += 1
         found.extend(made)
-    return Report(file.kind, found, faults)
+    return Report(file.kind, found, faults, file.sources)
 
 
 def _suite(kind: str) -> Predict:

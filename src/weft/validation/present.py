@@ -53,11 +53,23 @@ def report_text(report: Report, *, rows: bool = True) -> str:
     furthest = worst(report.predictions)
     if furthest:
         blocks.append(heading("Furthest off") + "\n" + _rows_text(furthest))
+    blocks.append(_sources_text(report))
     why = reasons(report.predictions)
     if why:
         columns = [Column("rows", right=True), Column("cannot be expressed yet because", shrinks=True)]
         blocks.append(table(columns, [(count, reason) for reason, count in why.items()]))
-    return "\n\n".join(blocks)
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _sources_text(report: Report) -> str:
+    used = {p.source for p in report.predictions}
+    rows = [
+        (name, source.get("title", ""), "recalled" if "recall_confidence" in source else source.get("seen_kind", ""))
+        for name, source in report.sources.items()
+        if name in used
+    ]
+    columns = [Column("source"), Column("what was read", shrinks=True), Column("how")]
+    return table(columns, rows) if rows else ""
 
 
 def _rows_text(predictions: Sequence[Prediction]) -> str:
