@@ -91,7 +91,7 @@ def _wire_nodes(graph: GraphBuilder, plan: Plan) -> npt.NDArray[np.int32]:
 
 def _wire_scale_out(graph: GraphBuilder, plan: Plan, ports: npt.NDArray[np.int32]) -> ScaleOut:
     """Read the topology's options and let it add its switches."""
-    written: dict[str, Any] = dict(plan.cluster.scale_out or {"topology": "none"})
+    written: dict[str, Any] = dict({"topology": "none"} if plan.cluster.scale_out is None else plan.cluster.scale_out)
     name = written.pop("topology", None)
     if not isinstance(name, str):
         raise ConfigError(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field
 
 from weft.catalog import Catalog, Part
-from weft.errors import ConfigError, InfeasibleError, UnknownName
+from weft.errors import ConfigError, UnknownName
 from weft.fabric.media import choose_medium, link_latency_s
 from weft.fabric.plan import Plan
 from weft.fabric.tables import Domain, LinkClass
@@ -99,16 +99,17 @@ def resolve_hardware(
         lengths_m: cable length up to each tier if none is given.
 
     Raises:
-        UnknownName, ConfigError, InfeasibleError: a part is unknown, or lacks ports of the rate.
+        UnknownName, ConfigError: a part is unknown, or lacks ports of the rate.
+        InfeasibleError: no medium reaches.
     """
     catalog = plan.catalog
     if plan.nic is None:
         raise ConfigError("the nodes have no NIC; set nic, or nics above 0", field="node.nics")
     rate_Bps = options.rate or plan.nic_rate_Bps
     if rate_Bps > plan.nic_rate_Bps * (1 + 1e-9):
-        raise InfeasibleError(
-            f"scale_out.rate: {format_rate(rate_Bps)} is more than a port of {plan.nic.name} gives, "
-            f"{format_rate(plan.nic_rate_Bps)}"
+        raise ConfigError(
+            f"{format_rate(rate_Bps)} is more than a port of {plan.nic.name} gives, {format_rate(plan.nic_rate_Bps)}",
+            field="scale_out.rate",
         )
     uplink_Bps = options.uplink_rate or rate_Bps
     named = pick(options.switch, "leaf", "")
@@ -177,9 +178,10 @@ def _radix(switch: Part, asked: int, rate_Bps: float, tier: str) -> int:
     """Return the ports of a switch at a rate, or fewer if asked."""
     ports = switch_ports(switch, rate_Bps)
     if asked and ports and asked > ports:
-        raise InfeasibleError(
-            f"scale_out.radix: {switch.id} has {ports} ports of {format_rate(rate_Bps)}, "
-            f"{asked} were asked for ({tier}); name a larger switch"
+        raise ConfigError(
+            f"{switch.id} has {ports} ports of {format_rate(rate_Bps)}, {asked} were asked for ({tier}); "
+            "name a larger switch",
+            field="scale_out.radix",
         )
     if not asked and not ports:
         raise ConfigError(
@@ -193,7 +195,7 @@ def switch_ports(switch: Part, rate_Bps: float) -> int:
     """Return how many ports of a rate a switch has: as listed, else its capacity over the rate; 0 if unknown.
 
     Raises:
-        InfeasibleError: all its ports are slower.
+        ConfigError: all its ports are slower.
     """
     listed = {}
     for count, speed, unit in _PORTS.findall(switch.text("ports") or ""):
@@ -202,9 +204,9 @@ def switch_ports(switch: Part, rate_Bps: float) -> int:
         if abs(speed_Bps - rate_Bps) <= 1e-6 * rate_Bps:
             return count
     if listed and max(listed) < rate_Bps:
-        raise InfeasibleError(
-            f"scale_out.switch: {switch.id} has ports of {format_rate(max(listed))}, "
-            f"too slow for {format_rate(rate_Bps)}"
+        raise ConfigError(
+            f"{switch.id} has ports of {format_rate(max(listed))}, too slow for {format_rate(rate_Bps)}",
+            field="scale_out.switch",
         )
     if not switch.has("capacity_tbps"):
         return 0

@@ -2,8 +2,8 @@
 
 Counts at radix k, 1:1 and full (the k-ary fat tree): k³/4 host ports, k²/2 leaves, k²/2 spines, k²/4 cores (5k²/4
 switches), k³/2 cables between switches. In general, for P pods of leaves with U uplinks: U / b spines a pod with U'
-uplinks each, and (U / b) · (U' / c) cores, with bundles b and c as in `weft.fabric.clos`. A partly filled last pod has
-all its spines, so that it can grow. Bisection, full pods: E / 2 · rate over the product of the tiers'
+uplinks each, and (U / b) · (U' / c) cores, with bundles b and c as in `weft.fabric.clos_size`. A partly filled last
+pod has all its spines, so that it can grow. Bisection, full pods: E / 2 · rate over the product of the tiers'
 oversubscriptions. One pod needs no cores and becomes a leaf-spine.
 Source: M. Al-Fares et al., A scalable, commodity data center network architecture, SIGCOMM 2008.
 """
@@ -18,8 +18,9 @@ from pydantic import Field
 
 from weft.errors import ConfigError
 from weft.fabric.builder import GraphBuilder
-from weft.fabric.clos import ports_down, size_clos, wire_clos
+from weft.fabric.clos import wire_clos
 from weft.fabric.clos_options import ClosOptions, pick, resolve_hardware
+from weft.fabric.clos_size import ports_down, size_clos
 from weft.fabric.plan import Plan
 from weft.fabric.scale_out import ScaleOut
 from weft.fabric.tables import Kind
@@ -37,7 +38,7 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
     """Add leaves, spines and cores; see the module's text for counts.
 
     Raises:
-        ConfigError: pods that are not whole leaves.
+        ConfigError: pods that are not whole leaves, or a radix that cannot be.
         InfeasibleError: it does not fit the switches.
     """
     hardware = resolve_hardware(plan, options, lengths_m=LENGTHS_M)

@@ -1,8 +1,8 @@
 """Two tiers: every node on one leaf, every leaf on every spine.
 
 Counts, for E host ports, D host ports and U = ⌈D / o⌉ uplinks a leaf: L = ⌈E / D⌉ leaves, S = U / b spines with b links
-from each leaf to each spine (b as wide as the spine's radix allows, see `weft.fabric.clos`), E host cables and L · U
-cables between switches. Bisection, full leaves: E / 2 · rate / o. With radix k, 1:1 and k leaves: k²/2 host ports,
+from each leaf to each spine (b as wide as the spine's radix allows, see `weft.fabric.clos_size`), E host cables
+and L · U cables between switches. Bisection, full leaves: E / 2 · rate / o. With radix k, 1:1 and k leaves: k²/2 host ports,
 3k/2 switches.
 Source: C. Clos, A study of non-blocking switching networks, Bell System Technical Journal 32 (1953).
 """
@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from weft.errors import InfeasibleError
+from weft.errors import ConfigError
 from weft.fabric.builder import GraphBuilder
-from weft.fabric.clos import ports_down, size_clos, wire_clos
+from weft.fabric.clos import wire_clos
 from weft.fabric.clos_options import ClosOptions, Hardware, pick, resolve_hardware
+from weft.fabric.clos_size import ports_down, size_clos
 from weft.fabric.plan import Plan
 from weft.fabric.scale_out import ScaleOut
 
@@ -35,7 +36,8 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
     """Add leaves and spines; see the module's text for counts.
 
     Raises:
-        InfeasibleError: more leaves than a spine has ports, or more host ports than a leaf has.
+        ConfigError: the radix or the nodes per leaf that were asked for cannot be.
+        InfeasibleError: more leaves than a spine has ports.
     """
     hardware = resolve_hardware(plan, options, lengths_m=LENGTHS_M)
     leaf_ports = host_ports(plan, options, hardware, options.leaf_nodes)
@@ -53,8 +55,9 @@ def host_ports(plan: Plan, options: ClosOptions, hardware: Hardware, leaf_nodes:
     if leaf_nodes is None:
         return most // plan.nics * plan.nics or most
     if leaf_nodes * plan.nics > hardware.radix["leaf"]:
-        raise InfeasibleError(
-            f"scale_out.leaf_nodes: {leaf_nodes} nodes of {plan.nics} NICs need {leaf_nodes * plan.nics} ports, "
-            f"a leaf has {hardware.radix['leaf']}; at most {hardware.radix['leaf'] // plan.nics} nodes fit"
+        raise ConfigError(
+            f"{leaf_nodes} nodes of {plan.nics} NICs need {leaf_nodes * plan.nics} ports, "
+            f"a leaf has {hardware.radix['leaf']}; at most {hardware.radix['leaf'] // plan.nics} nodes fit",
+            field="scale_out.leaf_nodes",
         )
     return leaf_nodes * plan.nics

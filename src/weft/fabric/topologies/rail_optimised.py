@@ -17,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from weft.errors import ConfigError, InfeasibleError
+from weft.errors import ConfigError
 from weft.fabric.builder import GraphBuilder
-from weft.fabric.clos import ClosSize, ports_down, size_clos, wire_clos
+from weft.fabric.clos import wire_clos
 from weft.fabric.clos_options import ClosOptions, Hardware, pick, resolve_hardware
+from weft.fabric.clos_size import ClosSize, ports_down, size_clos
 from weft.fabric.plan import Plan
 from weft.fabric.scale_out import ScaleOut
 from weft.fabric.tables import Kind
@@ -43,7 +44,7 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
     """Add rail leaves, spines and, where needed, cores; see the module's text for counts.
 
     Raises:
-        ConfigError: the rails do not divide the NICs.
+        ConfigError: the rails do not divide the NICs, or the radix cannot be.
         InfeasibleError: it does not fit the switches.
     """
     hardware = resolve_hardware(plan, options, protocol="infiniband", lengths_m=LENGTHS_M)
@@ -96,9 +97,10 @@ def _size(options: Options, hardware: Hardware, leaf_ports: int, units: int, uni
     down = ports_down(hardware.radix["spine"], pick(options.oversubscription, "spine", 1.0))
     pod_units = options.pod_units or down // unit_leaves
     if pod_units < 1:
-        raise InfeasibleError(
-            f"scale_out.radix: a unit has {unit_leaves} leaves, a spine {down} ports down; "
-            "use larger spines, fewer rails, or planes: true"
+        raise ConfigError(
+            f"a unit has {unit_leaves} leaves, a spine {down} ports down; "
+            "use larger spines, fewer rails, or planes: true",
+            field="scale_out.switch" if options.radix is None else "scale_out.radix",
         )
     pod_leaves = pod_units * unit_leaves
     return size_clos(leaves, leaf_ports, options, hardware, planes=planes, pod_leaves=pod_leaves, three_tiers=True)
