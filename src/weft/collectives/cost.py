@@ -20,11 +20,12 @@ class Stage:
     """Work whose chunks flow through all levels at once: the slowest level sets the time.
 
     Attributes:
-        egress: for each level, bytes per byte of size that leave the busiest unit *below* it (level 0: one rank).
+        load: bytes per byte of size; at level 0 what the busiest rank sends (or receives, if more) inside its scale-up
+            unit, at each further level what leaves (or enters) the busiest unit of the level below.
         how: for each level, what moves them (`HOWS`); a library knows each one's efficiency.
     """
 
-    egress: tuple[float, ...]
+    load: tuple[float, ...]
     how: tuple[str, ...]
 
 
@@ -66,7 +67,12 @@ def outer_units(group: CommGroup) -> int:
 
 def spread(group: CommGroup, flat: float) -> tuple[float, ...]:
     """``flat`` bytes at every level that the group uses: what a ring does."""
-    return tuple(flat if group.ranks > unit_ranks(group, level) else 0.0 for level in range(len(group.levels)))
+    return tuple(flat if used(group, level) else 0.0 for level in range(len(group.levels)))
+
+
+def used(group: CommGroup, level: int) -> bool:
+    """Whether traffic of the group enters a level at all; a lone rank in each unit leaves the scale-up network idle."""
+    return inner_ranks(group) > 1 if level == 0 else group.ranks > unit_ranks(group, level)
 
 
 def chain_steps(group: CommGroup, rounds: float) -> tuple[float, ...]:

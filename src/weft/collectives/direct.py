@@ -6,7 +6,7 @@ transfer to the next rank, by all ranks, as nccl-tests does it.
 
 from __future__ import annotations
 
-from weft.collectives.cost import Cost, Stage, outer_units, unit_ranks
+from weft.collectives.cost import Cost, Stage, outer_units, spread, unit_ranks
 from weft.collectives.schedule import Phase, Schedule, Transfer
 from weft.fabric.group import CommGroup
 
@@ -35,20 +35,21 @@ def schedule(kind: str, ranks: int, size_bytes: float) -> Schedule:
 
 
 def cost(kind: str, group: CommGroup) -> Cost:
-    """A unit of u ranks lets out u (n-u)/n of a rank's buffer; the latency is that of the farthest pair."""
+    """A rank sends (g-1)/n inside its unit of g, units of u ranks let out u (n-u)/n; one latency, the farthest pair's."""
     n, levels = group.ranks, len(group.levels)
     sizes = [unit_ranks(group, level) for level in range(levels)]
     ways = 2.0 if kind == "all_reduce" else 1.0
     far = max(level for level in range(levels) if n > sizes[level]) if n > 1 else 0
     steps = tuple(ways if level == far else 0.0 for level in range(levels))
     how = ("peers",) * levels
+    inside = group.levels[0].ranks
     if kind == "send_recv":
-        egress = tuple(1.0 if n > u else 0.0 for u in sizes)
+        load = spread(group, 1.0)
     elif kind in ("broadcast", "reduce"):
-        egress = tuple(float(n - u) for u in sizes)
+        load = (inside - 1.0, *(float(n - u) for u in sizes[1:]))
     else:
-        egress = tuple(ways * u * (n - u) / n for u in sizes)
+        load = (ways * (inside - 1) / n, *(ways * u * (n - u) / n for u in sizes[1:]))
     local = 1 / n if kind in ("all_to_all", "all_gather", "reduce_scatter", "all_reduce") else 0.0
     met = [level.ranks for level in group.levels]
     peers = tuple(a - b for a, b in zip(met, (1, *met), strict=False)) if kind == "all_to_all" else ()
-    return Cost(NAME, steps, (Stage(egress, how),), local, outer_units(group), peers)
+    return Cost(NAME, steps, (Stage(load, how),), local, outer_units(group), peers)

@@ -45,13 +45,13 @@ def schedule(kind: str, ranks: int, size_bytes: float) -> Schedule:
 
 
 def cost(kind: str, group: CommGroup) -> Cost:
-    """Units of u ranks let out (1 - u/n) of the vector each way: 1 - 1/n at a rank, all but nothing at a half."""
+    """A rank sends 1 - 1/g of the vector each way inside its unit of g; units of u ranks let out 1 - u/n."""
     require_power_of_two(group.ranks)
     n, ways = group.ranks, 2 if kind == "all_reduce" else 1
     sizes = [unit_ranks(group, level) for level in range(len(group.levels))]
     if any(u & (u - 1) for u in sizes):
         raise ConfigError(f"halving_doubling needs units of a power of two ranks, the group has {sizes[1:]}")
-    egress = tuple(ways * (1 - u / n) for u in sizes)
+    load = (ways * (1 - 1 / group.levels[0].ranks), *(ways * (1 - u / n) for u in sizes[1:]))
     logs = [u.bit_length() - 1 for u in (*sizes, n)]
     steps = tuple(float(ways * (b - a)) for a, b in itertools.pairwise(logs))
-    return Cost(NAME, steps, (Stage(egress, ("copy",) * len(sizes)),), ways / (2 * n), outer_units(group))
+    return Cost(NAME, steps, (Stage(load, ("copy",) * len(sizes)),), ways / (2 * n), outer_units(group))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 
-from weft.collectives.cost import Cost, Stage, inner_ranks, outer_units
+from weft.collectives.cost import Cost, Stage, inner_ranks, outer_units, used
 from weft.collectives.schedule import Phase, Schedule, Transfer
 from weft.errors import ConfigError
 from weft.fabric.group import CommGroup
@@ -62,7 +62,8 @@ def cost(kind: str, group: CommGroup) -> Cost:
     inside = Stage(((g - 1) / g, *idle), copy)
     ways = 2 if kind == "all_reduce" else 1
     # all g ranks of a unit send (N-1)/N of their 1/g: together (N-1)/N of the vector
-    across = Stage((0.0, *(ways * (many - 1) / many if level.units else 0.0 for level in group.levels[1:])), copy)
+    sent = ways * (many - 1) / many
+    across = Stage((0.0, *(sent if used(group, level) else 0.0 for level in range(1, levels))), copy)
     stages = {
         "all_reduce": (inside, across, inside),
         "reduce_scatter": (inside, across),
@@ -70,5 +71,5 @@ def cost(kind: str, group: CommGroup) -> Cost:
     }
     units = [level.units for level in group.levels]
     climbs = tuple(float(ways * (a - b)) for a, b in itertools.pairwise(units))
-    kept = tuple(s for s in stages[kind] if any(s.egress))
+    kept = tuple(s for s in stages[kind] if any(s.load))
     return Cost(NAME, (float(ways * (g - 1)), *climbs), kept, 1 / group.ranks, many)

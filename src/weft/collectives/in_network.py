@@ -39,11 +39,13 @@ def schedule(kind: str, ranks: int, size_bytes: float, per_unit: int | None = No
     many = ranks // g
     if many > 1 and kind != "all_reduce":
         raise ConfigError(f"in_network {kind} works inside one scale-up unit; the group spans {many}")
-    members = [(u * g + p, ranks + u, p) for u in range(many) for p in range(g)]
-    whole = [Transfer(rank, switch, 0, g) for rank, switch, _ in members]
-    pull = [Transfer(switch, rank, p) for rank, switch, p in members]
-    push = [Transfer(rank, switch, p) for rank, switch, p in members]
-    copy = [Transfer(switch, rank, 0, g) for rank, switch, _ in members]
+    cut = 2 if many > 1 and not sharp else 1  # each owner's chunk in halves, one for each of the twin trees
+    chunks = g * cut
+    members = [(u * g + p, ranks + u, p * cut) for u in range(many) for p in range(g)]
+    whole = [Transfer(rank, switch, 0, chunks) for rank, switch, _ in members]
+    pull = [Transfer(switch, rank, own, cut) for rank, switch, own in members]
+    push = [Transfer(rank, switch, own, cut) for rank, switch, own in members]
+    copy = [Transfer(switch, rank, 0, chunks) for rank, switch, _ in members]
     reduced = [Phase(tuple(whole), reduce=True), Phase(tuple(pull))]
     spread = [Phase(tuple(push)), Phase(tuple(copy))]
     if kind in ("broadcast", "reduce"):
@@ -53,20 +55,22 @@ def schedule(kind: str, ranks: int, size_bytes: float, per_unit: int | None = No
         return Schedule(kind, NAME, ranks, g, size_bytes / g, (first, last), 1)
     across = _sharp(ranks, g, many) if sharp and many > 1 else _trees(g, many) if many > 1 else []
     phases = {"all_reduce": [*reduced, *across, *spread], "reduce_scatter": reduced, "all_gather": spread}[kind]
-    return Schedule(kind, NAME, ranks, g, size_bytes / g, tuple(phases), many + (1 if sharp and many > 1 else 0))
+    switches = many + (1 if sharp and many > 1 else 0)
+    return Schedule(kind, NAME, ranks, chunks, size_bytes / chunks, tuple(phases), switches)
 
 
 def _trees(g: int, many: int) -> list[Phase]:
-    """Each rail's owners reduce and broadcast on a tree; rails alternate between the twin trees."""
+    """Each rail's owners reduce and broadcast half of their chunk on each of the twin trees."""
     phases: list[Phase] = []
     twins = tree.twins(many)
     ups = [tree.by_depth(t) for t in twins]
     for below in range(max(len(level) for level in ups) - 1, 0, -1):
         hops = [
-            Transfer(i * g + rail, twins[rail % 2][i] * g + rail, rail)
+            Transfer(i * g + rail, twins[half][i] * g + rail, 2 * rail + half)
             for rail in range(g)
-            if below < len(ups[rail % 2])
-            for i in ups[rail % 2][below]
+            for half in (0, 1)
+            if below < len(ups[half])
+            for i in ups[half][below]
         ]
         phases.append(Phase(tuple(hops), reduce=True))
     down = [Phase(tuple(Transfer(t.dst, t.src, t.chunk) for t in phase.transfers)) for phase in reversed(phases)]
@@ -99,7 +103,8 @@ def cost(kind: str, group: CommGroup) -> Cost:
     below = [level.units for level in group.levels]
     across = [1.0 if sharp else tree.busiest(units) for units in below[:-1]]
     # across units, owners hand their chunk to the NIC and take the sum back: two copies at home
-    climbs = [1 if sharp and units > 1 else tree.depth(units) for units in below]
-    steps = [2.0] + [2.0 * (a - b) for a, b in itertools.pairwise(climbs)]
+    climbs = [0.5 if sharp and units > 1 else float(tree.depth(units)) for units in below]
+    # a pass through a switch is one step: an all-reduce makes two, reduced down and copied out; SHARP makes one
+    steps = [2.0 if kind == "all_reduce" else 1.0] + [2.0 * (a - b) for a, b in itertools.pairwise(climbs)]
     how = ("multicast",) + ("switch" if sharp else "exchange",) * (levels - 1)
     return Cost(NAME, tuple(steps), (Stage((inside, *across), how),), 2 / g if many > 1 else 0.0, many)

@@ -11,7 +11,7 @@ from weft.collectives import direct, halving_doubling, hierarchical, in_network,
 from weft.collectives.kinds import busbw, canonical, check_ranks
 from weft.collectives.library import Library, library_for, load_library
 from weft.collectives.timing import Line, lines
-from weft.errors import ConfigError, UnknownName
+from weft.errors import ConfigError, InfeasibleError, UnknownName
 from weft.fabric.group import CommGroup
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ def estimate(
         catalog: where the library's constants are; the package's by default.
 
     Raises:
-        ConfigError: a negative size, or an algorithm that can't serve this kind or group.
+        ConfigError: a negative size, or a forced algorithm that can't serve this kind or group.
+        InfeasibleError: nothing joins the ranks.
         UnknownName: no such kind or algorithm.
     """
     if library is None:
@@ -148,7 +149,10 @@ def _options(kind: str, group: CommGroup, library: Library, algorithm: str) -> t
         if name not in module.KINDS:
             able = [a for a, m in ALGORITHMS.items() if name in m.KINDS]
             raise ConfigError(f"{chosen} has no {name}; these have: {', '.join(able)}")
-        return name, lines(module.cost(name, group), group, library)
+        forced = lines(module.cost(name, group), group, library)
+        if not forced:
+            raise ConfigError(f"{library.name} has no {chosen} on {group.accelerator}, or its network has no bandwidth")
+        return name, forced
     found: list[Line] = []
     for each in library.choices[name]:
         module = ALGORITHMS[each]
@@ -159,4 +163,6 @@ def _options(kind: str, group: CommGroup, library: Library, algorithm: str) -> t
         except ConfigError:
             continue  # this algorithm doesn't fit this group
         found.extend(lines(cost, group, library))
+    if not found:
+        raise InfeasibleError(f"{library.name} cannot run {name} on {group.ranks} ranks: no network joins them all")
     return name, tuple(found)

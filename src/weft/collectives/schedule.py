@@ -74,15 +74,17 @@ class Schedule:
                 sent[transfer.src] += transfer.count * phase.repeat * self.chunk_bytes
         return dict(sent)
 
-    def leaving_bytes(self, unit_ranks: int) -> float:
-        """Bytes that leave the busiest group of ``unit_ranks`` consecutive ranks (a node, a pod) for other ranks."""
+    def crossing_bytes(self, unit_ranks: int) -> float:
+        """Bytes that leave (or enter, if more) the busiest group of ``unit_ranks`` consecutive ranks: a node, a pod."""
         left: dict[int, float] = defaultdict(float)
+        entered: dict[int, float] = defaultdict(float)
         for phase in self.phases:
             for t in phase.transfers:
                 inside = t.src < self.ranks and t.dst < self.ranks
                 if inside and t.src // unit_ranks != t.dst // unit_ranks:
                     left[t.src // unit_ranks] += t.count * phase.repeat * self.chunk_bytes
-        return max(left.values(), default=0.0)
+                    entered[t.dst // unit_ranks] += t.count * phase.repeat * self.chunk_bytes
+        return max((*left.values(), *entered.values()), default=0.0)
 
     def unrolled(self) -> Iterator[Phase]:
         """Every phase once per repeat, strides applied: what a simulator executes."""

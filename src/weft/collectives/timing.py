@@ -100,7 +100,7 @@ def _latency(
 
 def _wire(stage: Stage, index: int, cost: Cost, group: CommGroup, library: Library, protocol: int) -> float:
     """Seconds per byte of size that one level needs; infinite where the library has no such protocol."""
-    out = stage.egress[index]
+    out = stage.load[index]
     if not out:
         return 0.0
     level = group.levels[index]

@@ -126,7 +126,7 @@ def cost(kind: str, group: CommGroup) -> Cost:
     """2 vectors (all_reduce) inside, the trees' busiest node across; 2 (g-1) + 2 log2 N hops."""
     inside, units = inner_ranks(group), outer_units(group)
     ways = 2 if kind == "all_reduce" else 1
-    chain = 0.0 if inside == 1 else float(ways if inside > 2 or units > 1 else 1)
+    chain = 0.0 if inside == 1 else float(ways if inside > 2 else 1)
     below = [level.units for level in group.levels]  # below[l]: units that level l+1 joins
     across = [busiest(many) if ways == 2 else min(many - 1.0, 2.0) for many in below[:-1]]
     climbs = [depth(many) for many in below]
