@@ -19,7 +19,8 @@ Weft = Callable[..., Any]
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_published_copy_is_current(kind: str, root: Path, weft: Weft) -> None:
     published = (root / "docs" / "schema" / f"{kind}.schema.json").read_text(encoding="utf-8")
-    assert weft("schema", kind).out == published, f"run: weft schema {kind} > docs/schema/{kind}.schema.json"
+    # As values: releases of pydantic differ in writing 1 or 1.0.
+    assert json.loads(weft("schema", kind).out) == json.loads(published), "run: python docs/build.py"
 
 
 @pytest.mark.parametrize("kind", KINDS)

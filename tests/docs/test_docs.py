@@ -25,7 +25,8 @@ def build(root: Path) -> ModuleType:
 
 def test_generated_parts_are_current(build: ModuleType) -> None:
     for path, content in build.generated():
-        assert path.read_text(encoding="utf-8") == content, f"{path.name} is behind; {REMEDY}"
+        if path.suffix != ".json":  # the schemas have a test of their own
+            assert path.read_text(encoding="utf-8") == content, f"{path.name} is behind; {REMEDY}"
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/validation.md"])
