@@ -1,6 +1,5 @@
 """The arithmetic of folded Clos networks of two and three tiers: how many of everything.
 
-
 Let a leaf have D ports down and U = ⌈D / o⌉ up (o its oversubscription). With two tiers there are S = ⌈U / B⌉ spines,
 where B links to every leaf fit a spine's radix, and each has b = ⌈U / S⌉ links to every leaf: the fewest spines, and
 equal bundles, so that every path is as wide as the next. With three tiers the same holds inside each pod; a spine has

@@ -2,8 +2,8 @@
 
 Counts, for E host ports, D host ports and U = ⌈D / o⌉ uplinks a leaf: L = ⌈E / D⌉ leaves, S = U / b spines with b links
 from each leaf to each spine (b as wide as the spine's radix allows, see `weft.fabric.clos_size`), E host cables
-and L · U cables between switches. Bisection, full leaves: E / 2 · rate / o. With radix k, 1:1 and k leaves: k²/2 host ports,
-3k/2 switches.
+and L · U cables between switches. Bisection, full leaves: E / 2 · rate / o. With radix k, 1:1 and k leaves:
+k²/2 host ports, 3k/2 switches.
 Source: C. Clos, A study of non-blocking switching networks, Bell System Technical Journal 32 (1953).
 """
 
