@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from handmade_groups import group_of
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from weft.collectives import IDEAL, KINDS, busbw, busbw_factor, estimate, load_library
 from weft.collectives.kinds import least_bytes_out
-from weft.errors import ConfigError, UnknownName
+from weft.errors import ConfigError, InfeasibleError, UnknownName
 from weft.fabric.group import CommGroup
 
 SIZES = st.floats(1, 2.0**36)
@@ -80,7 +81,7 @@ def test_auto_is_as_fast_as_anything_the_library_may_choose(
         ("all_reduce", 8, 1.75),
         ("all_gather", 8, 0.875),
         ("all_to_all", 4, 0.75),
-        ("broadcast", 8, 1),
+        ("reduce", 8, 1),
         ("send_recv", 2, 1),
     ],
 )
@@ -100,8 +101,8 @@ def test_the_ideal_ring_is_the_alpha_beta_formula(n: int) -> None:
     assert found.time_s == pytest.approx(2 * (n - 1) * (5e-7 + 1e9 / (n * 50e9)))
 
 
-# ASTRA-sim 2 (analytical backend, one dimension of 50 GiB/s and 500 ns), all-reduce, simulated seconds. It adds endpoint
-# delays and local memory traffic to the wires' time, 2 to 13 %, so the ideal time lies a little below.
+# ASTRA-sim 2 (analytical backend, one dimension of 50 GiB/s and 500 ns), all-reduce, simulated seconds. It adds
+# endpoint delays and local memory traffic to the wires' time, 2 to 13 %, so the ideal time lies a little below.
 ASTRA = [
     ("ring", 8, 2**26, 2.326112e-3),
     ("ring", 8, 2**30, 36.790164e-3),
@@ -153,6 +154,20 @@ def test_a_lone_rank_in_each_node_does_not_use_nvlink() -> None:
     slow, fast = (group_of(1, 4, rate_Bps=rate) for rate in (0.0, 450e9))
     times = [estimate("all_reduce", 1e9, group, library=IDEAL, algorithm="ring").time_s for group in (slow, fast)]
     assert times[0] == times[1]
+
+
+def test_ranks_that_nothing_joins() -> None:
+    with pytest.raises(InfeasibleError, match="nccl cannot run all_reduce on 4 ranks: no network joins them all"):
+        estimate("all_reduce", 1e9, group_of(2, 2, nic_Bps=0.0))
+
+
+def test_all_to_all_uses_one_nic_of_several() -> None:
+    """NCCL's all-to-all doesn't add up a GPU's NICs; a ring does."""
+    one = group_of(4, 2, nic_Bps=50e9, protocol="eth_400g")
+    two = replace(one, nics_per_unit=8, levels=(one.levels[0], replace(one.levels[1], rate_Bps=100e9)))
+    for kind, algorithm, gain in (("all_to_all", "direct", 1.0), ("all_reduce", "ring", 2.0)):
+        times = [estimate(kind, 2**36, group, algorithm=algorithm).time_s for group in (one, two)]
+        assert times[0] / times[1] == pytest.approx(gain, rel=0.05)
 
 
 def test_one_rank_takes_no_time() -> None:

@@ -35,13 +35,13 @@ def schedule(kind: str, ranks: int, size_bytes: float) -> Schedule:
 
 
 def cost(kind: str, group: CommGroup) -> Cost:
-    """A rank sends (g-1)/n inside its unit of g, units of u ranks let out u (n-u)/n; one latency, the farthest pair's."""
+    """A rank sends (g-1)/n inside its unit of g, units of u ranks let out u (n-u)/n; the farthest pair's latency."""
     n, levels = group.ranks, len(group.levels)
     sizes = [unit_ranks(group, level) for level in range(levels)]
     ways = 2.0 if kind == "all_reduce" else 1.0
     far = max(level for level in range(levels) if n > sizes[level]) if n > 1 else 0
     steps = tuple(ways if level == far else 0.0 for level in range(levels))
-    how = ("peers",) * levels
+    how = ("copy" if kind == "send_recv" else "peers",) * levels
     inside = group.levels[0].ranks
     if kind == "send_recv":
         load = spread(group, 1.0)

@@ -74,6 +74,7 @@ class Transport:
         share: of the bandwidth the Simple protocol reaches.
         rate_frac: of the raw NIC rate, by what moves the bytes (`Stage.how`).
         peer_s: what each remote peer of an all-to-all adds.
+        peer_nics: how many of its NICs a rank uses in an all-to-all.
         fill_x: share of a hop that every chunk waits for; proxies keep many chunks in flight.
     """
 
@@ -82,6 +83,7 @@ class Transport:
     share: tuple[float, float, float] = (0.0, 0.0, 1.0)
     rate_frac: Mapping[str, float] = field(default_factory=dict)
     peer_s: float = 0.0
+    peer_nics: float = _NO_CAP
     fill_x: float = 0.0
 
 
@@ -235,5 +237,6 @@ def _transport(part: Part) -> Transport:
         share=_by_protocol(part, "{}_frac", 0.0),
         rate_frac=_rates(part),
         peer_s=_or_zero(part, "peer_us"),
+        peer_nics=part.si("peer_nics_count") if part.has("peer_nics_count") else _NO_CAP,
         fill_x=_or_zero(part, "fill_x"),
     )
