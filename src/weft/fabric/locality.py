@@ -53,22 +53,25 @@ class Locality:
         Raises:
             ConfigError: empty, repeated, or out of range.
         """
-        members = self._checked(ranks)
+        members = self._checked(ranks)  # ascending, so that a scale-up domain is one run of them
         plan, network = self.plan, self.network
-        domain = self.scale_up_unit[members]
-        domains = np.unique(domain)
-        levels = [self._scale_up(_fullest(domain), len(domains))]
-        aligned = self._aligned(domain, self.rail[members], len(domains))
+        domain, rail = self.scale_up_unit[members], self.rail[members]
+        same_domain = domain[1:] == domain[:-1]
+        starts = np.flatnonzero(np.concatenate([[True], ~same_domain]))
+        largest = int(np.diff(starts, append=len(members)).max())
+        levels = [self._scale_up(largest, len(starts))]
+        pairs = 1 + np.count_nonzero(~same_domain | (rail[1:] != rail[:-1]))  # of a domain and a rail in use there
+        aligned = pairs == len(starts) * np.count_nonzero(np.bincount(rail))
         last = len(network.tiers) - 1
         for depth in range(len(network.tiers)):
             if levels[-1].units == 1:
                 break
             column = self.rail_unit[depth] if aligned or depth == last else self.unit[depth]
             unit = column[members]
-            units = len(np.unique(unit))
-            if len(np.unique(domain.astype(np.int64) * (int(column.max()) + 1) + unit)) > len(domains):
+            if (same_domain & (unit[1:] != unit[:-1])).any():
                 continue  # a scale-up domain reaches into several units of this tier: it is no level of this group
-            levels.append(self._level(depth, _fullest(unit), units, column))
+            counts = np.bincount(unit)
+            levels.append(self._level(depth, int(counts.max()), int(np.count_nonzero(counts)), column))
         return CommGroup(
             ranks=len(members),
             levels=tuple(levels),
@@ -96,17 +99,13 @@ class Locality:
         members = np.arange(ranks.start, ranks.stop, ranks.step) if isinstance(ranks, range) else np.asarray(ranks)
         if members.ndim != 1 or not len(members) or not np.issubdtype(members.dtype, np.integer):
             raise ConfigError("a group is a list of one or more accelerator numbers", field="ranks")
-        members = members.astype(np.int64)
-        if members.min() < 0 or members.max() >= total:
-            wrong = members.min() if members.min() < 0 else members.max()
+        members = np.sort(members.astype(np.int64))
+        if members[0] < 0 or members[-1] >= total:
+            wrong = members[0] if members[0] < 0 else members[-1]
             raise ConfigError(f"there is no accelerator {wrong}; the cluster has 0 to {total - 1}", field="ranks")
-        if not isinstance(ranks, range) and len(np.unique(members)) < len(members):
+        if (members[1:] == members[:-1]).any():
             raise ConfigError("an accelerator is named twice in one group", field="ranks")
         return members
-
-    def _aligned(self, domain: IntArray, rail: IntArray, domains: int) -> bool:
-        pairs = len(np.unique(domain.astype(np.int64) * (self.plan.nics + 1) + rail))
-        return pairs == domains * len(np.unique(rail))
 
     def _scale_up(self, ranks: int, units: int) -> Level:
         plan = self.plan.scale_up
