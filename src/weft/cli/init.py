@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -39,7 +40,7 @@ def init(
     for target in targets:
         write_atomically(target, (starter / target.name).read_text(encoding="utf-8"))
         typer.echo(f"wrote {target}")
-    cluster, job = targets
+    cluster, job = (quote(str(target)) for target in targets)
     typer.echo("\nnext:")
     for command in (
         f"simulate {cluster} {job}",
