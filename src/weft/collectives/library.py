@@ -73,6 +73,7 @@ class Transport:
         tree_hop_s: the same for a tree's hop.
         share: of the bandwidth the Simple protocol reaches.
         rate_frac: of the raw NIC rate, by what moves the bytes (`Stage.how`).
+        post_s: least time of any step of a ring over nodes: the host has to post a message.
         peer_s: what each remote peer of an all-to-all adds.
         peer_nics: how many of its NICs a rank uses in an all-to-all.
         fill_x: share of a hop that every chunk waits for; proxies keep many chunks in flight.
@@ -82,6 +83,7 @@ class Transport:
     tree_hop_s: tuple[float, float, float] = _NO_LATENCY
     share: tuple[float, float, float] = (0.0, 0.0, 1.0)
     rate_frac: Mapping[str, float] = field(default_factory=dict)
+    post_s: tuple[float, float, float] = _NO_LATENCY
     peer_s: float = 0.0
     peer_nics: float = _NO_CAP
     fill_x: float = 0.0
@@ -237,6 +239,7 @@ def _transport(part: Part) -> Transport:
         share=_by_protocol(part, "{}_frac", 0.0),
         rate_frac=_rates(part),
         peer_s=_or_zero(part, "peer_us"),
+        post_s=_by_protocol(part, "post_{}_us", 0.0),
         peer_nics=part.si("peer_nics_count") if part.has("peer_nics_count") else _NO_CAP,
         fill_x=_or_zero(part, "fill_x"),
     )

@@ -51,18 +51,17 @@ def lines(cost: Cost, group: CommGroup, library: Library) -> tuple[Line, ...]:
     for index, protocol in enumerate(PROTOCOLS):
         if _switched(cost) and index != _SIMPLE:
             continue
-        wire, bound = 0.0, group.levels[0].name
-        for stage in cost.stages:
-            slowest = [(_wire(stage, level, cost, group, library, index), level) for level in range(len(group.levels))]
-            seconds, level = max(slowest)
-            if seconds >= wire:
-                bound = group.levels[level].name
-            wire += seconds
-        if math.isfinite(wire):
-            inside, outside, waited = _latency(cost, group, device, library, index)
+        wires = [
+            max((_wire(stage, level, cost, group, library, index), level) for level in range(len(group.levels)))
+            for stage in cost.stages
+        ]
+        total = sum(seconds for seconds, _ in wires)
+        if math.isfinite(total):
+            bound = group.levels[max(wires)[1]].name
+            latency, fill_latency = _latency(cost, group, library, index)
             cap_x = device.switch_fill_cap_x if _switched(cost) else device.fill_cap_x
-            line = (inside + outside, wire, bound, inside + waited, device.fill_x, cap_x)
-            found.append(Line(cost.algorithm, protocol, *line))
+            line = Line(cost.algorithm, protocol, latency, total, bound, fill_latency, device.fill_x, cap_x)
+            found.append(line)
     return tuple(found)
 
 
@@ -70,32 +69,37 @@ def _switched(cost: Cost) -> bool:
     return any("multicast" in stage.how for stage in cost.stages)
 
 
-def _latency(
-    cost: Cost, group: CommGroup, device: Device, library: Library, protocol: int
-) -> tuple[float, float, float]:
-    """Launch and hops inside; hops outside (library and fabric together); what chunks wait of those."""
+def _latency(cost: Cost, group: CommGroup, library: Library, protocol: int) -> tuple[float, float]:
+    """Latency of the critical path, and the part of it that every chunk of a pipeline waits for.
+
+    Chunks queue at the NICs of a ring that leaves its unit, so its hops inside are not waited for again.
+    """
+    device = library.device(group.accelerator)
     climbing = cost.algorithm in ("tree", "in_network")
-    inner = device.tree_hop_s if climbing else device.hop_s
-    inside, outside, waited = device.switch_launch_s if _switched(cost) else device.launch_s[protocol], 0.0, 0.0
-    for index, (steps, level) in enumerate(zip(cost.steps, group.levels, strict=True)):
-        if not steps:
-            continue
-        if index == 0:
-            if _switched(cost):
-                inside += steps * level.latency_s + level.ranks * device.switch_rank_s
-            else:
-                inside += steps * max(inner[protocol], level.latency_s)
-        else:
-            net = library.transport(level.protocol)
-            hop = (net.tree_hop_s if climbing else net.hop_s)[protocol]
-            outside += steps * (hop + level.latency_s)
-            waited += steps * (hop + level.latency_s) * net.fill_x
-    for index, (peers, level) in enumerate(zip(cost.peers, group.levels, strict=False)):
-        if index == 0:
-            inside += peers * device.peer_s
-        else:
-            outside += peers * library.transport(level.protocol).peer_s
-    return inside, outside, waited
+    launch = device.switch_launch_s if _switched(cost) else device.launch_s[protocol]
+    inside = _inside(cost, group, library, protocol)
+    outside = waited = 0.0
+    for steps, level in zip(cost.steps[1:], group.levels[1:], strict=True):
+        net = library.transport(level.protocol)
+        hops = steps * ((net.tree_hop_s if climbing else net.hop_s)[protocol] + level.latency_s)
+        outside += hops
+        waited += hops * net.fill_x
+    for peers, level in zip(cost.peers[1:], group.levels[1:], strict=False):
+        outside += peers * library.transport(level.protocol).peer_s
+    waited += inside if climbing or cost.units == 1 else 0.0
+    return launch + inside + outside, launch + waited
+
+
+def _inside(cost: Cost, group: CommGroup, library: Library, protocol: int) -> float:
+    """Hops over the scale-up network: at least its latency, and in a ring over nodes the time to post a message."""
+    device, level, steps = library.device(group.accelerator), group.levels[0], cost.steps[0]
+    if _switched(cost):
+        return steps * level.latency_s + level.ranks * device.switch_rank_s
+    peers = sum(cost.peers[:1]) * device.peer_s
+    if cost.algorithm == "tree":
+        return steps * max(device.tree_hop_s[protocol], level.latency_s) + peers
+    posts = [library.transport(outer.protocol).post_s[protocol] for outer in group.levels[1:2]]
+    return steps * max(device.hop_s[protocol], level.latency_s, *posts) + peers
 
 
 def _wire(stage: Stage, index: int, cost: Cost, group: CommGroup, library: Library, protocol: int) -> float:

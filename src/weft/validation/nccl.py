@@ -6,6 +6,7 @@ little.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,7 @@ _TIMES: dict[str, Callable[[Estimate], float]] = {
 }
 _RANGES = (("busbw_low_GBps", "busbw_high_GBps"),)
 _ALGORITHMS = {"ring": "ring", "nvls": "in_network", "nvlstree": "in_network", "tree": "tree", "non-sharp": "ring"}
+_THROUGH_TORCH = re.compile(r"torch\.distributed|torch \d|all_reduce_bench", re.IGNORECASE)
 _NOT_COLLECTIVES = {
     "p2p_copy": "a plain device-to-device copy, not a library's collective",
     "host_device_copy": "a copy between host and device; the host isn't modelled",
@@ -122,6 +124,6 @@ def _algorithm(row: Row, kind: str) -> str:
 
 def _issued(answer: Estimate, row: Row, library: Library) -> Estimate:
     """A call through PyTorch takes the host some time to issue, however fast the network is."""
-    if "torch" not in str(row.get("lib") or "").lower():
+    if not _THROUGH_TORCH.search(str(row.get("lib") or "")):
         return answer
     return answer.at_least(library.torch_issue_s)

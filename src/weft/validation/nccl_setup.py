@@ -124,7 +124,7 @@ def _rack_scale(row: Row, accelerator: str, ranks: int, nodes: int | None, per_t
     """NVL72: trays of one rack share NVLink; the network only counts between racks."""
     said = _RACKS.search(" ".join(str(row.get(key) or "") for key in ("note", "racks", "hops", "inter")))
     racks = (_NUMBERS.get(said[1].lower()) or int(said[1])) if said else _whole(row, "n_racks")
-    racks = max(racks or math.ceil(ranks / _RACK), 1)
+    racks = max(racks or 1, math.ceil(ranks / _RACK))
     if ranks % racks:
         raise UnsupportedError(f"{ranks} ranks do not spread evenly over {racks} racks")
     network = None
