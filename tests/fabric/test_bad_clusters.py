@@ -26,6 +26,8 @@ ONE = {"accelerator": "h100_sxm", "accelerators": 1}
         ),
         ({"accelerator": "h100"}, None, UnknownName, "node.accelerator"),
         ({}, None, ConfigError, "node.accelerator: name one"),
+        ({"system": "llama3_16k"}, None, ConfigError, "node.system: llama3_16k is a cluster of 16384"),
+        ({"system": "cluster_100k_h100"}, None, ConfigError, "node.accelerator"),
         ({**H100, "nic": "cx77"}, {"topology": "leaf_spine"}, UnknownName, "node.nic"),
         ({**H100, "nics": 0}, {"topology": "leaf_spine"}, ConfigError, "node.nics"),
         ({**H100, "scale_up": {"protocol": "nvlink44"}}, None, UnknownName, "node.scale_up.protocol"),
@@ -107,12 +109,39 @@ def test_more_accelerators_than_weft_builds() -> None:
         build_fabric(Cluster.model_validate(spec))
 
 
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"accelerator": "h100_sxm", "accelerators": 100_000, "scale_up": {"kind": "full_mesh"}},
+        {"accelerator": "h100_sxm", "accelerators": 1, "nics": 1024},
+        {"accelerator": "h100_sxm", "accelerators": 1000, "scale_up": {"kind": "nvswitch", "switches": 10_000}},
+    ],
+)
+def test_more_cables_than_weft_builds_are_refused_before_memory_is(node: dict[str, Any]) -> None:
+    spec = {"nodes": 100_000 if node.get("nics") else 30, "node": node, "scale_out": {"topology": "fat_tree"}}
+    with pytest.raises(InfeasibleError, match="cables are more than"):
+        build_fabric(Cluster.model_validate(spec))
+
+
+def test_a_torus_is_not_mistaken_for_something_else() -> None:
+    with pytest.raises(ConfigError, match="torus"):
+        build_fabric(Cluster.model_validate({"nodes": 1, "node": {"system": "tpu_v4_pod"}}))
+
+
 def test_a_file_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "cluster.yaml"
     path.write_text("nodes: 2\nnode:\n  sytem: dgx_h100\n")
     with pytest.raises(ConfigError) as caught:
         load_cluster(path)
     assert f"{path}:3: node.sytem: unknown field; did you mean 'system'?" in str(caught.value)
+
+
+def test_what_shows_only_when_building_is_located_too(tmp_path: Path) -> None:
+    path = tmp_path / "cluster.yaml"
+    path.write_text("nodes: 2\nnode: {system: dgx_h100}\nscale_out:\n  topology: fat_tree\n  radix: 4096\n")
+    with pytest.raises(ConfigError) as caught:
+        build_fabric(load_cluster(path))
+    assert str(caught.value).startswith(f"{path}:5: scale_out.radix: ")
 
 
 @pytest.fixture

@@ -142,3 +142,11 @@ def test_columns_cannot_be_written(make: Make) -> None:
     fabric = make("leaf_spine", nodes=2)
     with pytest.raises(ValueError, match="read-only"):
         fabric.links.src[0] = 1
+
+
+def test_two_nodes_on_rails_need_one_spine(make: Make) -> None:
+    """Leaves of a small unit get uplinks for the nodes there are, not for all that would fit."""
+    fabric = make("rail_optimised", nodes=2, radix=64)
+    assert (fabric.by_kind["leaf"], fabric.by_kind["spine"]) == (8, 1)
+    assert fabric.cables(between_switches=True) == 16
+    assert fabric.locality.oversubscription == (1, 1)

@@ -22,6 +22,7 @@ from weft.fabric.tables import Domain, Kind, LinkClass
 from weft.files import explain, located, read_model
 
 MAX_ACCELERATORS = 4_000_000
+MAX_CABLES = 200_000_000  # 20 bytes each
 
 
 def load_cluster(path: str | os.PathLike[str]) -> Cluster:
@@ -46,15 +47,29 @@ def build_fabric(cluster: Cluster) -> Fabric:
 
 def _build(cluster: Cluster) -> Fabric:
     plan = resolve(cluster)
-    if plan.accelerators > MAX_ACCELERATORS:
-        raise InfeasibleError(
-            f"nodes: {plan.accelerators:,} accelerators are more than the {MAX_ACCELERATORS:,} that Weft builds"
-        )
+    _check_size(plan)
     graph = GraphBuilder()
     ports = _wire_nodes(graph, plan)
     network = _wire_scale_out(graph, plan, ports)
     nodes, links = graph.finish()
     return Fabric(plan, nodes, links, tuple(graph.parts), network)
+
+
+def _check_size(plan: Plan) -> None:
+    """Refuse a cluster that would not fit in memory before anything is allocated."""
+    inside = {
+        "nvswitch": plan.per_node * plan.scale_up.switches,
+        "full_mesh": plan.per_node * (plan.per_node - 1) // 2,
+        "pcie": plan.per_node,
+        "none": 0,
+    }
+    cables = plan.nodes * inside[plan.scale_up.kind] + 3 * plan.endpoints
+    for count, most, what in (
+        (plan.accelerators, MAX_ACCELERATORS, "accelerators"),
+        (cables, MAX_CABLES, "cables"),
+    ):
+        if count > most:
+            raise InfeasibleError(f"nodes: {count:,} {what} are more than the {most:,} that Weft builds")
 
 
 def _wire_nodes(graph: GraphBuilder, plan: Plan) -> npt.NDArray[np.int32]:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from weft.catalog import Catalog, Part
 from weft.errors import ConfigError, UnknownName
+from weft.fabric.lookup import named_part
 from weft.fabric.media import choose_medium, link_latency_s
 from weft.fabric.plan import Plan
 from weft.fabric.tables import Domain, LinkClass
@@ -113,7 +114,7 @@ def resolve_hardware(
         )
     uplink_Bps = options.uplink_rate or rate_Bps
     named = pick(options.switch, "leaf", "")
-    family = _named(catalog, "switches", named, "scale_out.switch").text("protocol") if named else None
+    family = named_part(catalog, "switches", named, "scale_out.switch").text("protocol") if named else None
     part = _protocol(catalog, options.protocol or family or protocol, rate_Bps)
     switch: dict[str, Part] = {}
     radix: dict[str, int] = {}
@@ -142,14 +143,6 @@ def resolve_hardware(
     return Hardware(part, rate_Bps, uplink_Bps, switch, radix, latency_s, links)
 
 
-def _named(catalog: Catalog, kind: str, part_id: str, field: str) -> Part:
-    try:
-        return catalog.get(kind, part_id)
-    except UnknownName as error:
-        error.field = field
-        raise
-
-
 def _protocol(catalog: Catalog, asked: str, rate_Bps: float) -> Part:
     """Return the catalog protocol: by id, or of a family at a rate (the next faster where none has exactly that)."""
     families = {"roce": "ethernet_roce", "ethernet": "ethernet_roce", "infiniband": "infiniband", "ib": "infiniband"}
@@ -166,7 +159,7 @@ def _protocol(catalog: Catalog, asked: str, rate_Bps: float) -> Part:
 def _switch(catalog: Catalog, options: ClosOptions, tier: str, protocol: Part, rate_Bps: float) -> Part:
     asked = pick(options.switch, tier, "")
     if asked:
-        return _named(catalog, "switches", asked, "scale_out.switch")
+        return named_part(catalog, "switches", asked, "scale_out.switch")
     family = "infiniband" if protocol.text("family") == "infiniband" else "ethernet"
     for fastest_gbps, name in _SWITCHES[family]:
         if rate_Bps <= fastest_gbps * 1e9 / 8 * (1 + 1e-9):

@@ -141,12 +141,12 @@ class Locality:
 
     @cached_property
     def oversubscription(self) -> tuple[float, ...]:
-        """Host bandwidth below the fullest unit of the tier beneath, over its uplinks into this one; by tier."""
+        """Host bandwidth below the fullest unit of the tier beneath, over its uplinks into this one; at least 1."""
         ratios = [1.0]
         for tier in self.network.tiers[:-1]:
             ports = np.bincount(tier.unit, minlength=len(tier.uplink_Bps))
             fullest = int(ports.argmax())
-            ratios.append(float(ports[fullest] * self.network.rate_Bps / tier.uplink_Bps[fullest]))
+            ratios.append(max(1.0, float(ports[fullest] * self.network.rate_Bps / tier.uplink_Bps[fullest])))
         return tuple(ratios)
 
     @cached_property

@@ -7,7 +7,8 @@ cheapest that reach. A rate nothing is made for (200 Gb/s) takes the next faster
 from __future__ import annotations
 
 from weft.catalog import Catalog, Part
-from weft.errors import InfeasibleError, UnknownName
+from weft.errors import InfeasibleError
+from weft.fabric.lookup import named_part
 
 COPPER = ("passive_dac", "acc", "aec", "passive_backplane", "pcb")
 
@@ -27,11 +28,7 @@ def choose_medium(catalog: Catalog, rate_Bps: float, length_m: float, asked: str
         InfeasibleError: nothing in the catalog reaches so far at this rate.
     """
     if asked is not None:
-        try:
-            medium = catalog.get("media", asked)
-        except UnknownName as error:
-            error.field = field
-            raise
+        medium = named_part(catalog, "media", asked, field)
         if medium.has("reach_m") and medium.si_range("reach_m").high < length_m:
             raise InfeasibleError(
                 f"{field}: {asked} reaches {medium.si_range('reach_m').high:g} m, the cable is {length_m:g} m long"

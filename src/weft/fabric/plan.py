@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 
 from weft.catalog import Catalog, Part, load_catalog
-from weft.errors import ConfigError, UnknownName
+from weft.errors import ConfigError
+from weft.fabric.lookup import named_part
 from weft.fabric.scale_up import ScaleUpPlan, plan_scale_up
 from weft.fabric.spec import Cluster, Node
 
 # Used where the catalog gives no RDMA latency for a NIC: half a round trip, back to back, as for the ConnectX-6 and -7.
 TYPICAL_NIC_LATENCY_S = 1e-6
-_NIC_COUNT = re.compile(r"(\d+)\s*x\s*(\d+)\s*G", re.IGNORECASE)
 _NVIDIA_NICS = ("cx5", "cx6", "cx7", "cx8")
 
 
@@ -73,8 +73,9 @@ def resolve(cluster: Cluster) -> Plan:
     """
     catalog = load_catalog(*(cluster.folder / path for path in cluster.catalog))
     node = cluster.node
-    system = _get(catalog, "systems", node.system, "node.system") if node.system else None
+    system = named_part(catalog, "systems", node.system, "node.system") if node.system else None
     accelerator = _accelerator(catalog, node, system)
+    _check_is_node(system, accelerator)
     per_node = node.accelerators or _count(system, "accelerators") or int(accelerator.si("scale_up_domain"))
     if system is None:
         system = _matching_system(catalog, accelerator, per_node)
@@ -96,17 +97,9 @@ def resolve(cluster: Cluster) -> Plan:
     )
 
 
-def _get(catalog: Catalog, kind: str, part_id: str, field: str) -> Part:
-    try:
-        return catalog.get(kind, part_id)
-    except UnknownName as error:
-        error.field = field
-        raise
-
-
 def _accelerator(catalog: Catalog, node: Node, system: Part | None) -> Part:
     if node.accelerator:
-        return _get(catalog, "accelerators", node.accelerator, "node.accelerator")
+        return named_part(catalog, "accelerators", node.accelerator, "node.accelerator")
     name = system.text("accelerator") if system else None
     if name is None:
         what = f"the system {system.id} does not say its accelerator; " if system else ""
@@ -115,6 +108,18 @@ def _accelerator(catalog: Catalog, node: Node, system: Part | None) -> Part:
             field="node.accelerator",
         )
     return catalog.get("accelerators", name)
+
+
+def _check_is_node(system: Part | None, accelerator: Part) -> None:
+    """Refuse an entry that describes a whole cluster where a node is meant."""
+    if system is None or system.text("scale_up_kind") or not accelerator.has("scale_up_domain"):
+        return
+    count, domain = _count(system, "accelerators"), int(accelerator.si("scale_up_domain"))
+    if count and count > domain:
+        raise ConfigError(
+            f"{system.id} is a cluster of {count} accelerators, not a node; {accelerator.id} has up to {domain} in one",
+            field="node.system",
+        )
 
 
 def _count(part: Part | None, name: str) -> int | None:
@@ -137,23 +142,20 @@ def _nics(
     alone = cluster.scale_out is None or cluster.scale_out.get("topology") == "none"
     if node.nics == 0 or (alone and node.nic is None and node.nics is None):
         return None, 0
-    node_Bps, port_Bps = _scale_out(system, accelerator, per_node)
-    nic = _get(catalog, "nics", node.nic, "node.nic") if node.nic else _nic_of_rate(catalog, port_Bps)
+    usual = system.text("nic") if system else None
+    if usual and system and system.has("nics"):
+        default = catalog.get("nics", usual)
+        node_Bps = system.si("nics") * default.si("port_gbps")
+    else:
+        each_Bps = accelerator.si("scale_out_gbps") if accelerator.has("scale_out_gbps") else 50e9
+        default = _nic_of_rate(catalog, each_Bps)
+        node_Bps = per_node * each_Bps
+    nic = named_part(catalog, "nics", node.nic, "node.nic") if node.nic else default
     return nic, node.nics or max(1, round(node_Bps / nic.si("port_gbps")))
 
 
-def _scale_out(system: Part | None, accelerator: Part, per_node: int) -> tuple[float, float]:
-    """Return a node's scale-out bandwidth and a port's, as the system says (``8x400G CX7``) or the accelerator."""
-    found = _NIC_COUNT.search((system.text("nics_text") or "") if system else "")
-    if found:
-        port_Bps = float(found[2]) * 1e9 / 8
-        return int(found[1]) * port_Bps, port_Bps
-    each_Bps = accelerator.si("scale_out_gbps") if accelerator.has("scale_out_gbps") else 50e9
-    return per_node * each_Bps, max(each_Bps, 12.5e9)
-
-
 def _nic_of_rate(catalog: Catalog, rate_Bps: float) -> Part:
-    """Return the fastest ConnectX that is not faster than ``rate_Bps``."""
+    """Return the fastest ConnectX that is not faster than ``rate_Bps``; the slowest if all are."""
     nics = [catalog.get("nics", name) for name in _NVIDIA_NICS]
     slower = [nic for nic in nics if nic.si("port_gbps") <= rate_Bps * (1 + 1e-9)]
     return (slower or nics)[-1 if slower else 0]

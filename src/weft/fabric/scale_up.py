@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from weft.catalog import Catalog, Part
-from weft.errors import ConfigError, UnknownName
+from weft.errors import ConfigError
 from weft.fabric.builder import GraphBuilder
+from weft.fabric.lookup import named_part
 from weft.fabric.spec import ScaleUp
 from weft.fabric.tables import Domain, IntArray, Kind, LinkClass
 
 # Accelerator to accelerator, one way, where the catalog has no measured value for a protocol. NVLink 4 and 5 were
 # measured at 829 ns and 792 ns (catalog: nvlink4 latency_ns_p2p, nvlink5 latency_ns_oneway).
 TYPICAL_LATENCY_S = 8e-7
-_NVSWITCHES = {
-    "nvlink2": "nvswitch1",
-    "nvlink3": "nvswitch2",
-    "nvlink4": "nvswitch3",
-    "nvlink5": "nvswitch4_nvl5",
-    "nvlink6": "nvswitch5_nvl6",
-}
 # NVLink SHARP came with the third NVSwitch generation.
 _REDUCING = ("nvlink4", "nvlink5", "nvlink6", "nvlink7")
-_COUNT = re.compile(r"(\d+)\s+(?:NVSwitch|NVLink\d switch)", re.IGNORECASE)
+# The catalog's shapes of scale-up networks, as Weft builds them.
+_KINDS = {"hybrid_cube_mesh": "full_mesh", "switched": "nvswitch"}
+# Where no system says: the shape each protocol family is built in. NVLink 1 and 2 came before switches were common.
+_SHAPES = {
+    "infinity_fabric": "full_mesh",
+    "ethernet_roce": "full_mesh",
+    "pcie": "pcie",
+    "ici": "torus",
+    "neuronlink": "torus",
+}
+_UNSWITCHED = ("nvlink1", "nvlink2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,12 @@ def plan_scale_up(
         UnknownName: an unknown protocol or switch id.
         ConfigError: the rate is unknown and not given.
     """
-    protocol = asked.protocol or _protocol_of(catalog, accelerator)
-    kind = asked.kind or _kind_of(protocol, system, per_node)
-    if kind == "pcie" and asked.protocol is None:
-        protocol = pcie.id
-    part = _named(catalog, "protocols", protocol, "node.scale_up.protocol")
-    switch, switches = (None, 0)
-    if kind == "nvswitch":
-        switch, switches = _switches(asked, catalog, system, part, accelerator, per_node)
+    name = asked.protocol or _text(system, "scale_up_protocol") or accelerator.text("scale_up_protocol") or pcie.id
+    part = named_part(catalog, "protocols", name, "node.scale_up.protocol")
+    kind = asked.kind or _kind_of(part, system, accelerator, per_node)
+    if kind == "pcie" and asked.protocol is None and part.text("family") != "pcie":
+        part = pcie
+    switch, switches = _switches(asked, catalog, system, part, per_node) if kind == "nvswitch" else (None, 0)
     return ScaleUpPlan(
         kind=kind,
         protocol=part.id,
@@ -80,62 +81,50 @@ def plan_scale_up(
     )
 
 
-def _protocol_of(catalog: Catalog, accelerator: Part) -> str:
-    """Return the protocol the accelerator names, else the scale-up protocol that has its rate."""
-    named = accelerator.text("scale_up_protocol") or accelerator.text("scale_up")
-    if named:
-        return named
-    rate_Bps = accelerator.si("scale_up_gBps_uni") if accelerator.has("scale_up_gBps_uni") else 0.0
-    families = _families(accelerator)
-    for protocol in catalog.parts("protocols"):
-        if protocol.text("layer") != "scale_up" or protocol.text("family") not in families:
-            continue
-        for fact in ("gpu_gBps_uni", "chip_gBps_uni"):
-            if protocol.has(fact) and protocol.si(fact) == rate_Bps:
-                return protocol.id
-    return "pcie5"
+def _text(part: Part | None, name: str) -> str | None:
+    return part.text(name) if part else None
 
 
-def _families(accelerator: Part) -> tuple[str, ...]:
-    makers = {
-        "NVIDIA": ("nvlink",),
-        "AMD": ("infinity_fabric", "ualink"),
-        "Google": ("ici",),
-        "AWS": ("neuronlink",),
-        "Huawei": ("ub",),
-    }
-    return next((families for maker, families in makers.items() if accelerator.name.startswith(maker)), ("nvlink",))
+def _kind_of(protocol: Part, system: Part | None, accelerator: Part, per_node: int) -> str:
+    """Return the shape of the network: as the system says, else as the protocol is built.
 
-
-def _kind_of(protocol: str, system: Part | None, per_node: int) -> str:
+    Raises:
+        ConfigError: a torus.
+    """
     if per_node == 1:
         return "none"
-    text = (system.text("scale_up") or "") if system else ""
-    if "mesh" in text:
-        return "full_mesh"
-    if protocol.startswith("pcie"):
-        return "pcie"
-    return "nvswitch" if protocol.startswith("nvlink") or protocol in ("ualoe_helios", "huawei_ub") else "full_mesh"
+    said = _text(system, "scale_up_kind")
+    kind = said or _SHAPES.get(protocol.text("family") or "", "nvswitch")
+    kind = _KINDS.get(kind, kind)
+    if kind.startswith("torus"):
+        raise ConfigError(
+            f"{protocol.name} joins accelerators in a torus, which Weft cannot build yet; set another kind",
+            field="node.scale_up.kind",
+        )
+    bridged = accelerator.has("scale_up_domain") and accelerator.si("scale_up_domain") == 2
+    if kind == "nvswitch" and said is None and (bridged or protocol.id in _UNSWITCHED):
+        return "full_mesh" if per_node == 2 or not bridged else "pcie"  # a bridge joins two cards
+    return kind
 
 
 def _switches(
-    asked: ScaleUp, catalog: Catalog, system: Part | None, protocol: Part, accelerator: Part, per_node: int
+    asked: ScaleUp, catalog: Catalog, system: Part | None, protocol: Part, per_node: int
 ) -> tuple[Part | None, int]:
-    """Return the scale-up switch and how many a node has: as asked, as a system says, or as its ports demand."""
-    name = asked.switch or _NVSWITCHES.get(protocol.id)
-    switch = _named(catalog, "switches", name, "node.scale_up.switch") if name else None
+    """Return the scale-up switch and how many a node has: as asked, as the system says, or as their ports demand."""
+    alike = (other.text("scale_up_switch") for other in catalog.parts("systems") if _speaks(other, protocol))
+    name = asked.switch or _text(system, "scale_up_switch") or next((other for other in alike if other), None)
+    switch = named_part(catalog, "switches", name, "node.scale_up.switch") if name else None
     if asked.switches:
         return switch, asked.switches
-    alike = [other for other in catalog.parts("systems") if other.text("accelerator") == accelerator.id]
-    alike = [other for other in alike if other.has("accelerators") and other.si("accelerators") == per_node]
-    for known in (*([system] if system else []), *alike):
-        if known.has("switch_chips"):
-            return switch, int(known.si("switch_chips"))
-        if found := _COUNT.search(known.text("scale_up") or ""):
-            return switch, int(found[1])
+    if system and system.has("scale_up_switches"):
+        return switch, int(system.si("scale_up_switches"))
     if switch and switch.has("ports_count") and protocol.has("links_per_gpu"):
         return switch, math.ceil(per_node * protocol.si("links_per_gpu") / switch.si("ports_count"))
     return switch, 1
+
+
+def _speaks(system: Part, protocol: Part) -> bool:
+    return system.text("scale_up_protocol") == protocol.id
 
 
 def _rate(asked: ScaleUp, accelerator: Part, protocol: Part, kind: str) -> float:
@@ -161,14 +150,6 @@ def _latency(protocol: Part) -> float:
 
 def _reduces(kind: str, protocol: Part) -> bool:
     return kind == "nvswitch" and protocol.id in _REDUCING
-
-
-def _named(catalog: Catalog, kind: str, part_id: str, field: str) -> Part:
-    try:
-        return catalog.get(kind, part_id)
-    except UnknownName as error:
-        error.field = field
-        raise
 
 
 def wire_scale_up(graph: GraphBuilder, plan: ScaleUpPlan, hosts: IntArray, gpus: IntArray) -> None:

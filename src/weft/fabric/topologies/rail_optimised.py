@@ -54,7 +54,7 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
         hardware.radix["leaf"], pick(options.oversubscription, "leaf", 1.0), hardware.uplink_Bps / hardware.rate_Bps
     )
     unit_nodes = min(options.unit_nodes or max(1, most // share), plan.nodes)
-    leaf_ports = min(most, unit_nodes * share) if options.unit_nodes else most
+    leaf_ports = min(most, unit_nodes * share)
     rail_leaves = math.ceil(unit_nodes * share / leaf_ports)
     units = math.ceil(plan.nodes / unit_nodes)
     planes = rails if options.planes else 1
