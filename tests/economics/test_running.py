@@ -77,6 +77,11 @@ def test_without_a_system_accelerators_and_nics_are_counted() -> None:
     assert cluster_it_power_w(fabric).typical == pytest.approx(8 * 700 * 1.5 + bill.network_power_w)
 
 
+def test_what_the_catalog_cannot_price_is_said() -> None:
+    assert tokens_cost(build(), 1e5).missing == ()
+    assert tokens_cost(build(node={"accelerator": "maia_100"}), 1e5).missing == ("maia_100 price",)
+
+
 @pytest.mark.parametrize("tokens_per_s", [0, -1, float("nan")])
 def test_no_throughput_is_refused(tokens_per_s: float) -> None:
     with pytest.raises(ConfigError, match="tokens_per_s"):

@@ -33,12 +33,14 @@ class TokensCost:
         capital_usd: the part that is capital.
         energy_usd: the part that is energy.
         energy_J: energy drawn by the building.
+        missing: prices and powers the catalog does not have; counted as zero.
     """
 
     cost_usd: Range
     capital_usd: Range
     energy_usd: Range
     energy_J: Range
+    missing: tuple[str, ...] = ()
 
 
 def cluster_capital_cost(fabric: Fabric, bill: BillOfMaterials | None = None) -> Range:
@@ -83,12 +85,20 @@ def tokens_cost(
         raise ConfigError(f"tokens_per_s must be above 0, read {tokens_per_s!r}")
     if not 0 < share <= 1:
         raise ConfigError(f"share must be above 0 and at most 1, read {share!r}")
+    bill = bill or bill_of_materials(fabric)
     prices = fabric.plan.cluster.prices
     seconds = TRILLION / tokens_per_s * share
     capital = cluster_capital_cost(fabric, bill) * (seconds / (prices.years * YEAR_S))
     energy_J = cluster_power_w(fabric, bill) * seconds
     energy = energy_J * prices.energy
-    return TokensCost(capital + energy, capital, energy, energy_J)
+    return TokensCost(capital + energy, capital, energy, energy_J, (*bill.missing, *_missing(fabric)))
+
+
+def _missing(fabric: Fabric) -> tuple[str, ...]:
+    """Return what the catalog cannot tell about the systems."""
+    name = (fabric.plan.system or fabric.plan.accelerator).id
+    known = {"price": _system_price(fabric), "power": _system_power(fabric)}
+    return tuple(f"{name} {what}" for what, value in known.items() if value == ZERO)
 
 
 def _system_price(fabric: Fabric) -> Range:
