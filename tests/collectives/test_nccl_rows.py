@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import weft.validation
 from weft.validation.nccl import predict
@@ -100,6 +102,32 @@ def test_every_row_has_a_prediction_or_a_reason() -> None:
     assert {row["id"] for row in file.rows} == {p.id for p in found}
     assert all(p.reason for p in found if p.status == "unsupported")
     assert sum(p.status == "ok" for p in found) > 0.7 * len(found)
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-10, 10**6),
+    st.floats(allow_nan=True),
+    st.sampled_from(["", "8", "H100", "8x400 Gb/s", "0x0 Gb/s", "99999x99999 Tb/s", "-1", "x" * 500]),
+    st.lists(st.integers(), max_size=2),
+)
+FIELDS = ("op", "accel", "n_ranks", "n_nodes", "gpus_per_node", "size_B", "inter", "intra", "algo", "lib", "note")
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.dictionaries(st.sampled_from(FIELDS), ODD, max_size=3),
+    st.dictionaries(st.sampled_from(["busbw_GBps", "x"]), ODD),
+)
+def test_odd_rows_are_answered_with_a_reason(odd: dict[str, Any], measured: dict[str, Any]) -> None:
+    good = {"id": "x-1", "op": "all_reduce", "size_B": 2**30, "inter": "8x400 Gb/s", "measured": {"time_us": 1.0}}
+    row = {**H100, **good, **odd, "measured": {**good["measured"], **measured}}  # type: ignore[dict-item]
+    answers = predict(row, RowFile("nccl", {}, {}, [row], ""))
+    assert answers
+    for found in answers:
+        assert found.status == "ok" or found.reason
+        assert found.predicted is None or 0 <= found.predicted < float("inf")
 
 
 def test_bandwidth_of_large_messages() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from weft.catalog import load_catalog
 from weft.fabric import Cluster, CommGroup, Node, ScaleUp, build_fabric
-from weft.validation.nccl_setup import Network, Setup
+from weft.validation.nccl_setup import Network, Setup, UnsupportedError
 
 _NICS = ("cx6_dx", "cx6", "cx7", "cx8")
 _EFA_NICS = ("aws_efav2", "aws_efav3")
@@ -22,9 +22,14 @@ def build_group(setup: Setup) -> CommGroup:
     """Return the communicator of a row: node-major ranks, the first ones of each scale-up domain.
 
     Raises:
+        UnsupportedError: counts that no cluster has.
         ConfigError, InfeasibleError: the catalog has no part for it, or it can't be built.
     """
-    fabric = build_fabric(_cluster(setup))
+    try:
+        cluster = _cluster(setup)
+    except ValueError as error:  # pydantic's: a count or rate outside what a cluster file may say
+        raise UnsupportedError(f"the hardware is outside what a cluster can be: {error.__class__.__name__}") from None
+    fabric = build_fabric(cluster)
     per_unit = setup.ranks // setup.units
     group = fabric.group([unit * setup.domain + place for unit in range(setup.units) for place in range(per_unit)])
     if setup.network is None or setup.network.transport not in _OVER_ETHERNET:

@@ -32,6 +32,7 @@ _ACCELERATORS = (
 )
 _RACK_SCALE = ("gb200_nvl72", "gb300_nvl72")
 _RACK = 72
+_LARGEST_NODE = 16  # DGX-2, a2-megagpu-16g
 #: Sold in nodes of four or eight; four ranks a node mean a node of four, all linked with each other.
 _FOUR_OR_EIGHT = ("v100_sxm2_32",)
 _SPEEDS = {"GDR": 1600, "XDR": 800, "NDR": 400, "HDR": 200, "EDR": 100, "FDR": 56}
@@ -116,6 +117,8 @@ def read_setup(row: Row) -> Setup:
         raise UnsupportedError(f"{ranks} ranks do not spread evenly over {nodes} nodes")
     if ranks // nodes > domain or (accelerator in _FOUR_OR_EIGHT and ranks // nodes <= 4):
         domain = ranks // nodes
+    if domain > _LARGEST_NODE:
+        raise UnsupportedError(f"{domain} ranks in one node: no known node of {accelerator} holds so many")
     network = _network(row, domain) if nodes > 1 else None
     return Setup(accelerator, ranks, nodes, domain, network, _reduces(row))
 
@@ -184,7 +187,7 @@ def _whole(row: Row, name: str) -> int | None:
     value = row.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 1 or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value < 1e9 or value % 1:
         raise UnsupportedError(f"{name} should be a whole number above 0, read {str(value)[:40]!r}")
     return int(value)
 
