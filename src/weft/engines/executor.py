@@ -37,8 +37,14 @@ class Execution:
         return float(self.end_s.max()) if len(self.end_s) else 0.0
 
 
-def execute(program: Program, engine: Engine) -> Execution:
+def execute(program: Program, engine: Engine, *, slowdown: float = 0.0) -> Execution:
     """Run a program on an engine.
+
+    Args:
+        program: the job.
+        engine: what times its communication.
+        slowdown: fraction of its rate that compute loses while a collective of the same rank runs beside it (collective
+            kernels occupy multiprocessors and memory bandwidth).
 
     Raises:
         InternalError: operations wait for each other in a circle.
@@ -49,7 +55,7 @@ def execute(program: Program, engine: Engine) -> Execution:
     end = [math.nan] * count
     ready = [(0.0, op) for op in range(count) if waiting[op] == 0]
     heapq.heapify(ready)
-    running: list[tuple[float, int]] = []
+    compute = _Compute(program, slowdown)
     done = 0
     while done < count:
         while ready:
@@ -57,14 +63,18 @@ def execute(program: Program, engine: Engine) -> Execution:
             start[op] = now
             index = program.communication[op]
             if index < 0:
-                heapq.heappush(running, (now + program.seconds[op], op))
+                compute.start(op, now)
             else:
                 engine.start(op, program.communications[index], now)
-        compute_end = running[0] if running else (math.inf, count)
-        engine_end = engine.peek()
-        if math.isinf(compute_end[0]) and math.isinf(engine_end):
+                compute.crowd(op, now, 1)
+        compute_end, engine_end = compute.peek(), engine.peek()
+        if math.isinf(compute_end) and math.isinf(engine_end):
             raise InternalError(f"{count - done} of {count} operations wait for each other in a circle")
-        now, op = heapq.heappop(running) if compute_end[0] <= engine_end else engine.pop()
+        if compute_end <= engine_end:
+            now, op = compute.pop()
+        else:
+            now, op = engine.pop()
+            compute.crowd(op, now, -1)
         end[op] = now
         done += 1
         for follower in followers[op]:
@@ -72,6 +82,56 @@ def execute(program: Program, engine: Engine) -> Execution:
             if waiting[follower] == 0:
                 heapq.heappush(ready, (now, follower))
     return Execution(program, np.array(start), np.array(end))
+
+
+class _Compute:
+    """The compute streams of all ranks: each runs one operation, slower while collectives run beside it."""
+
+    def __init__(self, program: Program, slowdown: float) -> None:
+        self.program, self.share = program, 1.0 - slowdown
+        ranks = len(program.ranks)
+        self.active = [-1] * ranks
+        self.left = [0.0] * ranks
+        self.since = [0.0] * ranks
+        self.beside = [0] * ranks
+        self.version = [0] * ranks
+        self.heap: list[tuple[float, int, int]] = []
+
+    def start(self, op: int, now: float) -> None:
+        rank = self.program.rank[op]
+        self.active[rank], self.left[rank], self.since[rank] = op, self.program.seconds[op], now
+        self._schedule(rank, now)
+
+    def crowd(self, op: int, now: float, change: int) -> None:
+        """A communication of a rank began (+1) or ended (-1).
+
+        Data- and context-parallel collectives slow compute. Point-to-point transfers need next to no multiprocessors, and
+        tensor-parallel overlap that works on pieces of one product moves them by copy engine.
+        """
+        program = self.program
+        if self.share == 1.0 or program.stream[op] not in (Stream.DP, Stream.CP):
+            return
+        rank = program.rank[op]
+        was, self.beside[rank] = self.beside[rank], self.beside[rank] + change
+        if self.active[rank] >= 0 and (was == 0) != (self.beside[rank] == 0):
+            self.left[rank] -= (now - self.since[rank]) * (1.0 if was == 0 else self.share)
+            self.since[rank] = now
+            self._schedule(rank, now)
+
+    def peek(self) -> float:
+        while self.heap and self.heap[0][2] != self.version[self.program.rank[self.heap[0][1]]]:
+            heapq.heappop(self.heap)
+        return self.heap[0][0] if self.heap else math.inf
+
+    def pop(self) -> tuple[float, int]:
+        now, op, _ = heapq.heappop(self.heap)
+        self.active[self.program.rank[op]] = -1
+        return now, op
+
+    def _schedule(self, rank: int, now: float) -> None:
+        self.version[rank] += 1
+        rate = 1.0 if self.beside[rank] == 0 else self.share
+        heapq.heappush(self.heap, (now + max(0.0, self.left[rank]) / rate, self.active[rank], self.version[rank]))
 
 
 def _dependencies(program: Program) -> tuple[list[int], list[list[int]]]:

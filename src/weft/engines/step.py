@@ -82,10 +82,11 @@ def run_step(fabric: Fabric, job: Job, *, engine: str = "analytic", fold: bool =
     resolved, memory = plan_on(fabric, job), memory_on(fabric, job)
     timer = ENGINES[engine](fabric, load_library(library_for(fabric.accelerator), fabric.catalog))
     short = _shortest_periodic(resolved) if fold else resolved.micro_batches
-    execution = execute(step_program(replace(resolved, micro_batches=short)), timer)
+    execution = execute(step_program(replace(resolved, micro_batches=short)), timer, slowdown=resolved.overlap_slowdown)
     step_s, parts = execution.span_s, breakdown(execution)
     if short < resolved.micro_batches:
-        longer = execute(step_program(replace(resolved, micro_batches=short + resolved.mapping.pp)), timer)
+        more = replace(resolved, micro_batches=short + resolved.mapping.pp)
+        longer = execute(step_program(more), timer, slowdown=resolved.overlap_slowdown)
         periods = (resolved.micro_batches - short) / resolved.mapping.pp
         step_s += periods * (longer.span_s - execution.span_s)
         parts = {name: value + periods * (breakdown(longer)[name] - value) for name, value in parts.items()}
@@ -112,9 +113,9 @@ def memory_on(fabric: Fabric, job: Job) -> Memory:
 def _shortest_periodic(resolved: Plan) -> int:
     """Micro-batches after which a step repeats with a period of pp micro-batches.
 
-    A pipeline of uniform micro-batches is past its start-up transient after a few rounds; from then on, every further pp
+    A pipeline of uniform micro-batches is past its start-up transient after two rounds; from then on, every further pp
     micro-batches add the same time, and so the step's time is affine in their number.
     """
     stages, whole = resolved.mapping.pp, resolved.micro_batches
-    short = 4 * stages + whole % stages
+    short = 2 * stages + whole % stages
     return short if short + stages < whole else whole

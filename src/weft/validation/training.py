@@ -42,7 +42,9 @@ def best_run(case: Case) -> StepRun:
 @lru_cache(maxsize=64)
 def _fabric(machine: Machine) -> Fabric:
     nodes = math.ceil(machine.accelerators / machine.per_node)
-    node = Node(accelerator=machine.accelerator, accelerators=machine.per_node, nics=min(machine.nics, machine.per_node))
+    node = Node(
+        accelerator=machine.accelerator, accelerators=machine.per_node, nics=min(machine.nics, machine.per_node)
+    )
     network = {"topology": "fat_tree", "protocol": machine.protocol, "rate": f"{machine.nic_gbps:g}Gb/s"}
     return build_fabric(Cluster(nodes=nodes, node=node, scale_out=network if nodes > 1 else None))
 
@@ -70,7 +72,8 @@ def _layer_times(row: Row, case: Case) -> list[Prediction]:
         raise Inexpressible("layer times need the closed-form engine")
     times = {}
     for name, block in (("fwd_ms", forward_block(run.plan, 0, 1)), ("bwd_ms", backward_block(run.plan, 0, 1))):
-        traffic = sum(engine.estimate(c).time_s * c.repeat for _, c in block.communications)
+        shown = (traffic.split(run.plan.overlaps)[1] for traffic in block.traffic)
+        traffic = sum(engine.estimate(c).time_s * c.repeat for c in shown if c is not None)
         times[name] = 1e3 * (block.compute_s + traffic)
     times["total_ms"] = times["fwd_ms"] + times["bwd_ms"]
     return [_prediction(row, case, "total_ms", times["total_ms"], float(row["measured"]["total_ms"]))]
@@ -91,8 +94,6 @@ def _tflops(run: StepRun, row: Row) -> float:
 
 def _mfu_pct(run: StepRun, row: Row) -> float:
     return 100 * _tflops(run, row) * 1e12 / run.plan.peak
-
-
 
 
 def _hardware_tflops(run: StepRun, row: Row) -> float:

@@ -118,14 +118,16 @@ def machine_of(row: dict[str, Any]) -> Machine:
         else:
             raise Inexpressible("the number of accelerators is not stated")
     nics, gbps, protocol = _network(row, accelerator)
-    return Machine(accelerator, count, min(int(row.get("per_node") or row.get("gpus_per_node") or 8), count), nics, gbps, protocol)
+    return Machine(
+        accelerator, count, min(int(row.get("per_node") or row.get("gpus_per_node") or 8), count), nics, gbps, protocol
+    )
 
 
 def _network(row: dict[str, Any], accelerator: str) -> tuple[int, float, str]:
     text = str(row.get("inter") or row.get("host_networking") or "")
     if (section := re.search(r"1600 Gbps node-node", str(row.get("section", "")))) is not None:
         return 8, 200.0, "roce"
-    protocol = "roce" if re.search(r"roce|ethernet", text, re.I) else "infiniband"
+    protocol = "omnipath_100" if "Omni-Path" in text else "roce" if re.search(r"roce|ethernet", text, re.I) else "infiniband"
     compute = re.search(r"(?:Compute: )?(\d+)x\D*?(?:[A-Za-z0-9-]+ )*?(\d+)\s*Gb/s", text.split("Compute:")[-1])
     if compute:
         return int(compute[1]), float(compute[2]), protocol
@@ -151,11 +153,20 @@ def model_of(row: dict[str, Any]) -> Model | str:
         if re.search(pattern, name):
             shape |= known
             break
-    for ours, theirs in {"layers": "layers", "hidden": "h", "heads": "heads", "kv_heads": "kv_heads", "ffn": "ffn", "vocab": "vocab"}.items():
+    for ours, theirs in {
+        "layers": "layers",
+        "hidden": "h",
+        "heads": "heads",
+        "kv_heads": "kv_heads",
+        "ffn": "ffn",
+        "vocab": "vocab",
+    }.items():
         if isinstance(row.get(theirs), int):
             shape[ours] = row[theirs]
     if re.search("llama", name, re.I):
         shape |= _LLAMA
+    if row.get("method") == "MegaScale":
+        shape["parallel_block"] = True  # its first optimisation (NSDI'24, section 3.1)
     if "layers" not in shape and "layers_note" in row:
         shape["layers"] = _layers_from_size(name, shape, int(row.get("pp", 1)))
     for needed in ("layers", "hidden", "heads"):
@@ -204,7 +215,10 @@ def case_of(row: dict[str, Any]) -> Case:
             if interleave > 1 and batch // (degrees["dp"] * micro_batch) % degrees["pp"]:
                 continue
             parallelism = Parallelism(
-                **degrees, interleave=interleave, zero=_zero(row, source), sequence_parallel=_sequence_parallel(row, source)
+                **degrees,
+                interleave=interleave,
+                zero=_zero(row, source),
+                sequence_parallel=_sequence_parallel(row, source),
             )
             jobs.append(Job(**fixed, micro_batch=micro_batch, parallelism=parallelism))
     if not jobs:
@@ -239,12 +253,20 @@ def _stack(row: dict[str, Any], source: str) -> str:
         return "megascale" if row.get("method") == "MegaScale" else "megatron-lm-2023"
     if source == "torchtitan":
         technique = str(row.get("technique", ""))
-        return "torchtitan" if "compile" in technique or "TP" in technique or "float8" in technique else "torchtitan-eager"
+        return (
+            "torchtitan" if "compile" in technique or "TP" in technique or "float8" in technique else "torchtitan-eager"
+        )
     if source == "misc":
-        for pattern, stack in (("Nemotron", "megatron-core"), ("MT-NLG", "megatron-deepspeed"), ("NeoX", "megatron-deepspeed")):
+        for pattern, stack in (
+            ("Nemotron", "megatron-core"),
+            ("MT-NLG", "megatron-deepspeed"),
+            ("NeoX", "megatron-deepspeed"),
+        ):
             if pattern in str(row.get("model")):
                 return stack
         raise Inexpressible("the software stack's kernels are not described")
+    if source == "foundry":
+        return "llm-foundry-pure" if row.get("mp_mode") == "PURE" else "llm-foundry"
     if row.get("scheme") == "ZeRO-3":
         return "deepspeed-zero3"
     if source not in _STACKS:

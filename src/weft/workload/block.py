@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weft.workload import layer
 from weft.workload.program import Category, Communication, Program, Stream
@@ -10,36 +10,58 @@ from weft.workload.training import Chunk, Plan
 
 
 @dataclass(frozen=True)
-class Block:
-    """One forward or backward pass of some layers on one rank.
+class Traffic:
+    """A collective inside a block: one layer's bytes, repeated once a layer or more.
 
-    ``communications`` are (category, communication) pairs that alternate with the compute; their bytes are one layer's and
-    their repeat counts the layers.
+    ``beside_gradients`` marks what does not depend on the product next to it (an input gradient's collective and the weight
+    gradient), which most stacks overlap even where they overlap nothing else.
     """
 
+    category: Category
+    communication: Communication
+    beside_gradients: bool = False
+
+    def split(self, overlaps: frozenset[str]) -> tuple[Communication | None, Communication | None]:
+        """(what runs beside compute, what stands alone) under a stack's overlaps.
+
+        Overlap with the product that makes or uses the bytes works on pieces, one a rank; the first piece stands alone.
+        """
+        whole, degree = self.communication, len(self.communication.ranks)
+        name = self.category.name.lower()
+        if name in overlaps:
+            first = replace(whole, size_bytes=whole.size_bytes / degree)
+            return replace(whole, size_bytes=whole.size_bytes - first.size_bytes), first
+        if self.beside_gradients and f"{name}-gradients" in overlaps:
+            return whole, None
+        return None, whole
+
+
+@dataclass(frozen=True)
+class Block:
+    """One forward or backward pass of some layers on one rank: compute seconds and the collectives between."""
+
     compute_s: float
-    communications: tuple[tuple[Category, Communication], ...]
+    traffic: tuple[Traffic, ...]
 
     def emit(self, program: Program, plan: Plan, rank: int, label: str, after: list[int]) -> int:
         """Append the block; return the operation that ends it.
 
-        Blocking traffic follows the compute on the same stream: the layers alternate, and so the sum is the same. Overlapped
-        traffic runs beside the compute, save the first of its tp (or cp) pieces, which nothing can hide.
+        What stands alone follows the compute on the same stream: layers alternate between the two, and so the sum is the same.
         """
-        before = list(after)
         beside: list[int] = []
-        for category, whole in self.communications:
-            degree = len(whole.ranks)
-            if category.name.lower() in plan.overlaps:
-                stream = Stream.TP if category == Category.TP else Stream.CP
-                hidden = Communication(whole.kind, whole.size_bytes * (1 - 1 / degree), whole.ranks, whole.repeat)
-                beside.append(program.communicate(rank, stream, category, hidden, label, before))
-        last = program.compute(rank, self.compute_s, label, before)
-        for category, whole in self.communications:
-            shown = whole
-            if category.name.lower() in plan.overlaps:
-                shown = Communication(whole.kind, whole.size_bytes / len(whole.ranks), whole.ranks, whole.repeat)
+        alone: list[tuple[Category, Communication]] = []
+        for each in self.traffic:
+            hidden, shown = each.split(plan.overlaps)
+            if hidden is not None:
+                stream = Stream.TP if each.category == Category.TP else Stream.CP
+                beside.append(program.communicate(rank, stream, each.category, hidden, label, after))
+            if shown is not None:
+                alone.append((each.category, shown))
+        last = program.compute(rank, self.compute_s, label, after)
+        for category, shown in alone:
             last = program.communicate(rank, Stream.COMPUTE, category, shown, label, [last, *beside])
+        if beside and not alone:
+            last = program.compute(rank, 0.0, label, [last, *beside])
         return last
 
 
@@ -81,26 +103,31 @@ def chunk_blocks(plan: Plan, stage: int, chunk: Chunk) -> tuple[Block, Block]:
     )
 
 
-def _traffic(plan: Plan, stage: int, layers: int, *, backward: bool) -> list[tuple[Category, Communication]]:
+def _traffic(plan: Plan, stage: int, layers: int, *, backward: bool) -> list[Traffic]:
     """Tensor- and context-parallel collectives of some layers in one direction."""
     if not layers:
         return []
-    found: list[tuple[Category, Communication]] = []
+    found: list[Traffic] = []
     shard, model, mapping = plan.shard, plan.transformer, plan.mapping
-    blocks = 1 if model.spec.parallel_block else 2
+    blocks = layers * (1 if model.spec.parallel_block else 2)
     if mapping.tp > 1:
         group, size = mapping.tensor_group(stage), shard.activation_bytes
+
+        def add(kind: str, beside: bool = False) -> None:
+            found.append(Traffic(Category.TP, Communication(kind, size, group, blocks), beside))
+
         if shard.sequence_parallel:
-            # The backward gathers each sharded input once more for the weight gradient (Korthikanti et al., section 4.2.2).
-            gathers = blocks * (2 if backward else 1)
-            found.append((Category.TP, Communication("all_gather", size, group, gathers * layers)))
-            found.append((Category.TP, Communication("reduce_scatter", size, group, blocks * layers)))
+            add("all_gather")
+            add("reduce_scatter", beside=backward)
+            if backward:
+                # Each sharded input is gathered once more for the weight gradient (Korthikanti et al., section 4.2.2).
+                add("all_gather", beside=True)
         else:
-            found.append((Category.TP, Communication("all_reduce", size, group, blocks * layers)))
+            add("all_reduce", beside=backward)
     if mapping.cp > 1:
         keys_values = 2 * 2.0 * shard.tokens * mapping.cp * model.kv_width / mapping.tp
         group = mapping.context_group(stage)
-        found.append((Category.CP, Communication("all_gather", keys_values, group, layers)))
+        found.append(Traffic(Category.CP, Communication("all_gather", keys_values, group, layers)))
         if backward:
-            found.append((Category.CP, Communication("reduce_scatter", keys_values, group, layers)))
+            found.append(Traffic(Category.CP, Communication("reduce_scatter", keys_values, group, layers)))
     return found

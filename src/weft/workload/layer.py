@@ -82,9 +82,15 @@ def layer_backward(shard: Shard, kernels: Kernels, stack: Stack) -> PassTime:
 
 
 def recompute(shard: Shard, kernels: Kernels, stack: Stack, mode: str) -> PassTime:
-    """What the backward pass runs again: nothing, the attention core (selective), or the whole forward (full)."""
+    """What the backward pass runs again: nothing, the attention core (selective), or the whole forward (full).
+
+    PyTorch's non-reentrant checkpointing stops once every saved tensor is back, which spares the layer's last product.
+    """
     if mode == "full":
-        return layer_forward(shard, kernels, stack)
+        again = layer_forward(shard, kernels, stack)
+        k, n = shard.matrices()[-1]
+        spared = kernels.gemm(shard.tokens, n, k) if stack.recompute_stops_early else 0.0
+        return PassTime(again.gemm_s - spared, again.attention_s, again.element_s)
     if mode == "selective":
         return PassTime(0.0, stack.attention.recompute(shard, kernels), 0.0)
     return PassTime(0.0, 0.0, 0.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weft.catalog import Catalog, Part
+from weft.errors import ConfigError
 from weft.workload.attention import Attention, Fused, Unfused
 from weft.workload.transformer import Transformer
 
@@ -29,6 +30,7 @@ class Stack:
         optimizer_state_bytes: bytes of master weights and moments per parameter.
         optimizer_moved_bytes: bytes the optimizer step reads and writes per parameter.
         overlaps: which of tp, pp, dp, cp communication runs beside compute.
+        recompute_stops_early: full recomputation leaves out the layer's last product.
         fsdp: parameters are gathered layer by layer in every micro-batch (PyTorch FSDP).
         step_overhead_s: host time a step spends outside kernels (data loading, logging, synchronisation).
         layer_overhead_s: host time a layer spends per direction beyond its kernels.
@@ -48,6 +50,7 @@ class Stack:
     optimizer_moved_bytes: float
     overlaps: frozenset[str]
     fsdp: bool
+    recompute_stops_early: bool
     step_overhead_s: float
     layer_overhead_s: float
     library: str
@@ -65,34 +68,49 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
     Raises:
         UnknownName: no such stack.
     """
-    part = catalog.get("stacks", name)
-    kernel = part.text("attention") or "flash2"
+    lineage = _lineage(catalog, name)
+
+    def text(field: str) -> str:
+        return next((found for part in lineage if (found := part.text(field)) is not None), "")
+
+    def number(fact: str) -> float:
+        for part in lineage:
+            for field in (f"{generation}_{fact}", fact):
+                if part.has(field):
+                    return part.si(field)
+        raise ConfigError(f"the catalog has no {fact} for stacks {name}")
+
+    kernel = text("attention")
     if flash is not None and flash is (kernel == "unfused"):
         kernel = "flash2" if flash else "unfused"
-
-    def scaled(fact: str) -> float:
-        own = f"{generation}_{fact}"
-        return part.si(own) if part.has(own) else part.si(fact)
-
     return Stack(
-        id=part.id,
+        id=name,
         attention=_attention(catalog.get("attention", kernel), generation),
-        gemm_x=scaled("gemm_x"),
-        forward_passes=(part.si("forward_hidden_count"), part.si("forward_ffn_count")),
-        backward_passes=(part.si("backward_hidden_count"), part.si("backward_ffn_count")),
-        dropout_passes=part.si("dropout_count"),
-        loss_bytes=part.si("loss_bytes_per_logit"),
-        element_kernels=part.si("element_kernels_count"),
-        gradient_bytes=part.si("gradient_bytes_per_parameter"),
-        reduce_bytes=part.si("reduce_bytes_per_parameter"),
-        optimizer_state_bytes=part.si("optimizer_state_bytes_per_parameter"),
-        optimizer_moved_bytes=part.si("optimizer_moved_bytes_per_parameter"),
-        overlaps=frozenset((part.text("overlaps") or "").split()),
-        fsdp=part.text("sharding") == "fsdp",
-        step_overhead_s=scaled("step_overhead_ms"),
-        layer_overhead_s=scaled("layer_overhead_us"),
-        library=part.text("library") or "nccl",
+        gemm_x=number("gemm_x"),
+        forward_passes=(number("forward_hidden_count"), number("forward_ffn_count")),
+        backward_passes=(number("backward_hidden_count"), number("backward_ffn_count")),
+        dropout_passes=number("dropout_count"),
+        loss_bytes=number("loss_bytes_per_logit"),
+        element_kernels=number("element_kernels_count"),
+        gradient_bytes=number("gradient_bytes_per_parameter"),
+        reduce_bytes=number("reduce_bytes_per_parameter"),
+        optimizer_state_bytes=number("optimizer_state_bytes_per_parameter"),
+        optimizer_moved_bytes=number("optimizer_moved_bytes_per_parameter"),
+        overlaps=frozenset(text("overlaps").split()),
+        fsdp=text("sharding") == "fsdp",
+        recompute_stops_early=text("checkpointing") == "non-reentrant",
+        step_overhead_s=number("step_overhead_ms"),
+        layer_overhead_s=number("layer_overhead_us"),
+        library=text("library") or "nccl",
     )
+
+
+def _lineage(catalog: Catalog, name: str) -> list[Part]:
+    """A stack and those it extends, nearest first; a field is looked up in that order."""
+    lineage = [catalog.get("stacks", name)]
+    while (parent := lineage[-1].text("extends")) is not None and len(lineage) < 10:
+        lineage.append(catalog.get("stacks", parent))
+    return lineage
 
 
 def _attention(part: Part, generation: str) -> Attention:

@@ -33,7 +33,8 @@ class Chunk:
 class Plan:
     """A job resolved: everything the program generators and the memory model need.
 
-    ``peak`` is the accelerator's published dense 16-bit FLOP/s, MFU's denominator. ``chunks[stage][v]`` is what stage ``stage`` holds as its v-th virtual stage.
+    ``peak`` is the accelerator's published dense 16-bit FLOP/s, MFU's denominator; ``overlap_slowdown`` the
+    fraction of its rate that compute loses beside a collective. ``chunks[stage][v]`` is what stage ``stage`` holds as its v-th virtual stage.
     """
 
     job: Job
@@ -47,6 +48,7 @@ class Plan:
     chunks: tuple[tuple[Chunk, ...], ...]
     overlaps: frozenset[str]
     peak: float
+    overlap_slowdown: float
     warnings: tuple[str, ...]
 
     @property
@@ -151,6 +153,7 @@ def plan(job: Job, *, accelerators: int, accelerator: Part, scale_up: int, catal
         chunks=chunks,
         overlaps=_overlaps(job, stack),
         peak=accelerator.si("bf16_dense_tflops"),
+        overlap_slowdown=catalog.get("kernels", generation).si("overlap_slowdown_frac"),
         warnings=tuple(warnings),
     )
 
