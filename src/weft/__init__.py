@@ -1,1 +1,71 @@
-"""Weft designs, simulates and operates the networks that AI clusters run on."""
+"""Weft designs, simulates and operates the networks that AI clusters run on.
+
+import weft
+
+cluster = weft.load_cluster("cluster.yaml")
+fabric = weft.build_fabric(cluster)
+result = weft.simulate(cluster, weft.load_job("job.yaml"))
+result.step_time_s, result.mfu, result.breakdown_s
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from weft.api import Result, load_job, simulate
+    from weft.catalog import load_catalog
+    from weft.economics import bill_of_materials
+    from weft.fabric import Cluster, Fabric, Node, build_fabric, load_cluster
+    from weft.workload.spec import Job, Model, Overlap, Parallelism
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Cluster": "weft.fabric",
+    "Fabric": "weft.fabric",
+    "Job": "weft.workload.spec",
+    "Model": "weft.workload.spec",
+    "Node": "weft.fabric",
+    "Overlap": "weft.workload.spec",
+    "Parallelism": "weft.workload.spec",
+    "Result": "weft.api",
+    "bill_of_materials": "weft.economics",
+    "build_fabric": "weft.fabric",
+    "load_catalog": "weft.catalog",
+    "load_cluster": "weft.fabric",
+    "load_job": "weft.api",
+    "simulate": "weft.api",
+}
+
+__all__ = [
+    "Cluster",
+    "Fabric",
+    "Job",
+    "Model",
+    "Node",
+    "Overlap",
+    "Parallelism",
+    "Result",
+    "bill_of_materials",
+    "build_fabric",
+    "load_catalog",
+    "load_cluster",
+    "load_job",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that ``import weft`` stays cheap."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'weft' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

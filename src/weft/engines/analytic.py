@@ -32,7 +32,7 @@ class AnalyticEngine:
 
     def start(self, token: int, communication: Communication, now_s: float) -> None:
         """Put a communication in flight."""
-        seconds = self.estimate(communication).time_s * communication.repeat
+        seconds = self.alone_s(communication)
         if not seconds >= 0:
             raise InternalError(f"{communication.kind} of {communication.size_bytes} B takes {seconds} s")
         heapq.heappush(self._heap, (now_s + seconds, token))
@@ -44,3 +44,11 @@ class AnalyticEngine:
     def pop(self) -> tuple[float, int]:
         """Take the next communication off."""
         return heapq.heappop(self._heap)
+
+    def alone_s(self, communication: Communication) -> float:
+        """Seconds of all repeats of a communication."""
+        return self.estimate(communication).time_s * communication.repeat
+
+    def bound(self, communication: Communication) -> str:
+        """The link class that limits a communication."""
+        return self.estimate(communication).bound

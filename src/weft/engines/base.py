@@ -27,3 +27,11 @@ class Engine(Protocol):
     def pop(self) -> tuple[float, int]:
         """Take the next communication off: (end time in seconds, token)."""
         ...
+
+    def alone_s(self, communication: Communication) -> float:
+        """Seconds of a communication with nothing else in flight, all repeats together."""
+        ...
+
+    def bound(self, communication: Communication) -> str:
+        """The link class that limits a communication."""
+        ...

@@ -176,7 +176,12 @@ def breakdown(execution: Execution) -> dict[str, float]:
 
 
 def _attribute(
-    program: Program, operations: list[int], start: list[float], end: list[float], span_s: float, totals: dict[Category, float]
+    program: Program,
+    operations: list[int],
+    start: list[float],
+    end: list[float],
+    span_s: float,
+    totals: dict[Category, float],
 ) -> float:
     """Add one rank's busy and exposed seconds to ``totals``; return its bubble."""
     bubble = clock = last_end = 0.0

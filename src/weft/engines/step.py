@@ -53,15 +53,27 @@ class StepRun:
         per_token = model.flops_per_token(job.sequence, causal=job.causal_flops)
         return per_token * self.tokens_per_s / self.plan.mapping.ranks
 
-    def seconds_by_category(self) -> dict[Category, float]:
-        """Communication seconds per category over all representative ranks, hidden or not."""
-        execution = self.execution
-        found: dict[Category, float] = {}
-        for op, category in enumerate(execution.program.category):
-            if execution.program.communication[op] >= 0:
-                key = Category(category)
-                found[key] = found.get(key, 0.0) + float(execution.end_s[op] - execution.start_s[op])
-        return found
+    def exposed_by_bound(self) -> dict[tuple[str, str], float]:
+        """Exposed seconds by (limiting link class, entry of the breakdown).
+
+        Each entry's exposed time is shared over its communications by the seconds they take.
+        """
+        program = self.execution.program
+        taken: dict[tuple[str, str], float] = {}
+        for op, index in enumerate(program.communication):
+            if index < 0:
+                continue
+            entry = f"exposed_{Category(program.category[op]).name.lower()}"
+            key = (self.engine.bound(program.communications[index]), entry)
+            taken[key] = taken.get(key, 0.0) + float(self.execution.end_s[op] - self.execution.start_s[op])
+        whole: dict[str, float] = {}
+        for (_, entry), seconds in taken.items():
+            whole[entry] = whole.get(entry, 0.0) + seconds
+        return {
+            key: self.breakdown_s[key[1]] * seconds / whole[key[1]]
+            for key, seconds in taken.items()
+            if whole[key[1]] > 0
+        }
 
 
 def run_step(fabric: Fabric, job: Job, *, engine: str = "analytic", fold: bool = True) -> StepRun:

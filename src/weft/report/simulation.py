@@ -41,7 +41,7 @@ def headline(result: dict[str, Any]) -> list[tuple[str, str]]:
         ("per accelerator", f"{result['tflops_per_gpu']:.1f} TFLOP/s ({percent(result['mfu'])} MFU)"),
         ("throughput", f"{units.format_count(result['tokens_per_s'])} tokens/s"),
         ("memory", f"{_gigabytes(result['memory_bytes_per_gpu'])} per accelerator"),
-        ("bottleneck", str(result["bottleneck"])),
+        ("bottleneck", _bottleneck(result)),
         ("network", f"{_range(result['capital_cost_usd'])}; {units.format_power(result['network_power_w'])}"),
     ]
 
@@ -67,12 +67,20 @@ def _verdict(result: dict[str, Any]) -> str:
     if fits(result):
         speed = f"{result['tflops_per_gpu']:.1f} TFLOP/s a GPU ({percent(result['mfu'])} MFU)"
         step = f"step {units.format_duration(result['step_time_s'])}"
-        lines.append(style("Fits", "bold", "green") + f": {used}; {step}; {speed}; bottleneck: {result['bottleneck']}")
+        lines.append(style("Fits", "bold", "green") + f": {used}; {step}; {speed}; bottleneck: {_bottleneck(result)}")
     else:
         lines.append(
             style("Does not fit", "bold", "red") + f": it needs {used}; shard or recompute more, or use more GPUs"
         )
     return "\n".join(_wrapped(lines))
+
+
+def _bottleneck(result: dict[str, Any]) -> str:
+    """Name the link class that holds up the step most, and by how much of it."""
+    exposed = result.get("bottleneck_exposed_s")
+    if not exposed:
+        return str(result["bottleneck"])
+    return f"{result['bottleneck']} links ({percent(exposed / result['step_time_s'])} of the step)"
 
 
 def _model(job: dict[str, Any]) -> str:
@@ -85,11 +93,11 @@ def _model(job: dict[str, Any]) -> str:
 def _layout(parallelism: Any) -> str:
     if not isinstance(parallelism, dict):
         return str(parallelism or "")
-    names = {"tp": "TP", "cp": "CP", "pp": "PP", "dp": "DP", "ep": "EP"}
-    parts = [f"{label} {parallelism[key]}" for key, label in names.items() if parallelism.get(key)]
-    extra = {"interleave": "interleave", "zero": "ZeRO"}
-    parts += [f"{label} {parallelism[key]}" for key, label in extra.items() if (parallelism.get(key) or 0) > 0]
-    return ", ".join(parts)
+    names = {"tp": "TP", "cp": "CP", "pp": "PP", "dp": "DP", "ep": "EP", "interleave": "interleave"}
+    parts = [f"{label} {parallelism[key]}" for key, label in names.items() if (parallelism.get(key) or 1) > 1]
+    if parallelism.get("zero"):
+        parts.append(f"ZeRO {parallelism['zero']}")
+    return ", ".join(parts) or "one rank"
 
 
 def _step(result: dict[str, Any]) -> str:

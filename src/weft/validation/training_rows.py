@@ -127,7 +127,9 @@ def _network(row: dict[str, Any], accelerator: str) -> tuple[int, float, str]:
     text = str(row.get("inter") or row.get("host_networking") or "")
     if (section := re.search(r"1600 Gbps node-node", str(row.get("section", "")))) is not None:
         return 8, 200.0, "roce"
-    protocol = "omnipath_100" if "Omni-Path" in text else "roce" if re.search(r"roce|ethernet", text, re.I) else "infiniband"
+    protocol = (
+        "omnipath_100" if "Omni-Path" in text else "roce" if re.search(r"roce|ethernet", text, re.I) else "infiniband"
+    )
     compute = re.search(r"(?:Compute: )?(\d+)x\D*?(?:[A-Za-z0-9-]+ )*?(\d+)\s*Gb/s", text.split("Compute:")[-1])
     if compute:
         return int(compute[1]), float(compute[2]), protocol

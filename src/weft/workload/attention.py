@@ -60,7 +60,9 @@ class Fused:
         keys = model.attended_causal(shard.sequence) if self.skips_masked else model.attended(shard.sequence)
         # Between the two measured head widths the rate goes with the logarithm of the width.
         at = min(1.0, max(0.0, math.log2(model.head_dim / 64.0)))
-        frac = (self.fracs[0] + at * (self.fracs[1] - self.fracs[0])) / (1.0 + self.saturation / model.attended(shard.sequence))
+        frac = (self.fracs[0] + at * (self.fracs[1] - self.fracs[0])) / (
+            1.0 + self.saturation / model.attended(shard.sequence)
+        )
         return kernels.launch_s + products * score_flops(shard, keys) / (kernels.attention_peak * frac)
 
     def forward(self, shard: Shard, kernels: Kernels) -> float:

@@ -69,7 +69,9 @@ class PassTime:
 def layer_forward(shard: Shard, kernels: Kernels, stack: Stack) -> PassTime:
     """Forward pass of one layer."""
     gemm = sum(kernels.gemm(shard.tokens, n, k) for k, n in shard.matrices())
-    return PassTime(gemm, stack.attention.forward(shard, kernels), _elements(shard, kernels, stack, stack.forward_passes))
+    return PassTime(
+        gemm, stack.attention.forward(shard, kernels), _elements(shard, kernels, stack, stack.forward_passes)
+    )
 
 
 def layer_backward(shard: Shard, kernels: Kernels, stack: Stack) -> PassTime:
@@ -78,7 +80,9 @@ def layer_backward(shard: Shard, kernels: Kernels, stack: Stack) -> PassTime:
     for k, n in shard.matrices():
         gemm += kernels.gemm(shard.tokens, k, n)
         gemm += kernels.gemm(k, n, shard.tokens, output_bytes=2.0 * stack.gradient_bytes)
-    return PassTime(gemm, stack.attention.backward(shard, kernels), _elements(shard, kernels, stack, stack.backward_passes))
+    return PassTime(
+        gemm, stack.attention.backward(shard, kernels), _elements(shard, kernels, stack, stack.backward_passes)
+    )
 
 
 def recompute(shard: Shard, kernels: Kernels, stack: Stack, mode: str) -> PassTime:
@@ -102,11 +106,15 @@ def _elements(shard: Shard, kernels: Kernels, stack: Stack, passes: tuple[float,
     ``passes`` counts 16-bit tensors read or written: at hidden width, and at feed-forward width.
     """
     model = shard.transformer
-    hidden_bytes = 2.0 * shard.element_tokens * model.hidden * (passes[0] + (stack.dropout_passes if model.spec.dropout else 0.0))
+    hidden_bytes = (
+        2.0 * shard.element_tokens * model.hidden * (passes[0] + (stack.dropout_passes if model.spec.dropout else 0.0))
+    )
     # A gate reads both halves of the first product where a plain activation reads one.
     gate = 1.5 if model.spec.gated else 1.0
     ffn_bytes = 2.0 * shard.tokens * model.ffn / shard.tp * passes[1] * gate
-    rotary_bytes = 0.0 if model.spec.learned_positions else 2.0 * shard.tokens * 2 * (model.q_width + model.kv_width) / shard.tp
+    rotary_bytes = (
+        0.0 if model.spec.learned_positions else 2.0 * shard.tokens * 2 * (model.q_width + model.kv_width) / shard.tp
+    )
     return stack.element_kernels * kernels.launch_s + (hidden_bytes + ffn_bytes + rotary_bytes) / kernels.memory_Bps
 
 

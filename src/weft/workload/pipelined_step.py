@@ -84,7 +84,11 @@ class _Writer:
         """Pass activations (or their gradients) on; returns what the receiver waits for."""
         mapping = self.plan.mapping
         direction = 1 if not step.backward else -1
-        at_end = (step.chunk == self.virtual - 1 and stage == self.stages - 1) if direction > 0 else (step.chunk == 0 and stage == 0)
+        at_end = (
+            (step.chunk == self.virtual - 1 and stage == self.stages - 1)
+            if direction > 0
+            else (step.chunk == 0 and stage == 0)
+        )
         if self.stages == 1 or at_end:
             return end
         pair = mapping.pipeline_neighbour(stage if direction > 0 else (stage - 1) % self.stages)

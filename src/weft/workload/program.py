@@ -88,7 +88,14 @@ class Program:
         return self._append(rank, stream, category, 0.0, index, label, after)
 
     def _append(
-        self, rank: int, stream: int, category: int, seconds: float, communication: int, label: str, after: Sequence[int]
+        self,
+        rank: int,
+        stream: int,
+        category: int,
+        seconds: float,
+        communication: int,
+        label: str,
+        after: Sequence[int],
     ) -> int:
         self.rank.append(rank)
         self.stream.append(int(stream))

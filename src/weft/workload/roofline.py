@@ -112,5 +112,7 @@ def generation_of(catalog: Catalog, accelerator: Part) -> str:
     """The `kernels` part that holds an accelerator's measured efficiencies, by the accelerators it lists."""
     measured = {name: part.id for part in catalog.parts("kernels") for name in part.plain.get("accelerators", ())}
     if accelerator.id not in measured:
-        raise UnknownName("accelerator with measured kernel efficiencies", accelerator.id, measured, field="accelerator")
+        raise UnknownName(
+            "accelerator with measured kernel efficiencies", accelerator.id, measured, field="accelerator"
+        )
     return measured[accelerator.id]

@@ -20,7 +20,10 @@ def sharded_step(plan: Plan) -> Program:
     units = [Chunk(1, i == 0, i == layers - 1) for i in range(layers)]
     forward = [forward_block(plan, 0, 1, embeds=u.embeds, heads=u.heads) for u in units]
     backward = [backward_block(plan, 0, 1, embeds=u.embeds, heads=u.heads) for u in units]
-    gathers = [Communication("all_gather", 2.0 * plan.chunk_parameters(u), plan.mapping.shard_group(plan.shard_ranks)) for u in units]
+    gathers = [
+        Communication("all_gather", 2.0 * plan.chunk_parameters(u), plan.mapping.shard_group(plan.shard_ranks))
+        for u in units
+    ]
     if plan.shard_ranks == 1:
         gathers = []
     reductions: list[int] = []
@@ -55,5 +58,7 @@ def _sweep(
         ended.append(block.emit(program, plan, 0, label, after))
         if reduce is not None and plan.shard_replicas > 1:
             for reduction in plan.gradient_reductions(0, plan.chunk_parameters(reduce[i])):
-                reductions.append(program.communicate(0, stream, Category.DP, reduction, f"reduce {label}", [ended[-1]]))
+                reductions.append(
+                    program.communicate(0, stream, Category.DP, reduction, f"reduce {label}", [ended[-1]])
+                )
     return reductions

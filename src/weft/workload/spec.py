@@ -23,7 +23,9 @@ class Model(Strict):
     gated: bool = Field(False, description="SwiGLU: three feed-forward matrices instead of two")
     tied_embeddings: bool = True
     learned_positions: bool = Field(False, description="a learned position table (GPT-3); its length is the sequence")
-    sliding_window: int | None = Field(None, gt=0, description="attention window in tokens; default: the whole sequence")
+    sliding_window: int | None = Field(
+        None, gt=0, description="attention window in tokens; default: the whole sequence"
+    )
     parallel_block: bool = Field(False, description="attention and feed-forward side by side (PaLM, MegaScale)")
     dropout: bool = Field(False, description="dropout masks are made and stored (GPT-3 era models)")
     bias: bool = Field(False, description="linear layers have biases")
@@ -39,7 +41,9 @@ class Parallelism(Strict):
     interleave: int = Field(1, gt=0, description="virtual pipeline stages per rank")
     sequence_parallel: bool | None = Field(None, description="Megatron sequence parallelism; default: on where tp > 1")
     zero: Literal[0, 1, 2, 3] = Field(1, description="ZeRO stage; 3 is FSDP full shard")
-    shard_within: int | None = Field(None, gt=0, description="hybrid sharding: ranks per shard group; default: all of DP")
+    shard_within: int | None = Field(
+        None, gt=0, description="hybrid sharding: ranks per shard group; default: all of DP"
+    )
     allow_tp_across_nodes: bool = False
 
 

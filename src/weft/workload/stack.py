@@ -125,7 +125,15 @@ def _attention(part: Part, generation: str) -> Attention:
 
 
 def activation_bytes_per_layer(
-    model: Transformer, stack: Stack, *, sequence: int, micro_batch: int, tp: int, cp: int, sequence_parallel: bool, mode: str
+    model: Transformer,
+    stack: Stack,
+    *,
+    sequence: int,
+    micro_batch: int,
+    tp: int,
+    cp: int,
+    sequence_parallel: bool,
+    mode: str,
 ) -> float:
     """Bytes one layer keeps from forward to backward for one micro-batch on one rank.
 

@@ -138,7 +138,9 @@ def plan(job: Job, *, accelerators: int, accelerator: Part, scale_up: int, catal
     )
     precision = "bf16" if job.precision in ("fp16", "bf16") else job.precision
     if precision == "fp32":
-        raise ConfigError("training in fp32 has no measured kernel efficiencies; use bf16, fp16 or fp8", field="precision")
+        raise ConfigError(
+            "training in fp32 has no measured kernel efficiencies; use bf16, fp16 or fp8", field="precision"
+        )
     warnings: list[str] = []
     chunks = _split_layers(transformer.layers, mapping.pp, job.parallelism.interleave, warnings)
     return Plan(
@@ -220,7 +222,9 @@ def _split_layers(layers: int, stages: int, interleave: int, warnings: list[str]
         else:
             for extra in range(layers % slots):
                 counts[slots // 2 + (extra + 1) // 2 * (-1) ** extra] += 1
-            warnings.append(f"{layers} layers do not divide into {slots} pipeline stages; the fullest holds {max(counts)}")
+            warnings.append(
+                f"{layers} layers do not divide into {slots} pipeline stages; the fullest holds {max(counts)}"
+            )
     return tuple(
         tuple(
             Chunk(counts[v * stages + stage], embeds=v * stages + stage == 0, heads=v * stages + stage == slots - 1)

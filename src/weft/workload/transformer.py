@@ -26,10 +26,13 @@ class Transformer:
         spec = self.spec
         if spec.head_dim is None and spec.hidden % spec.heads:
             raise ConfigError(
-                f"hidden {spec.hidden} is not divisible by heads {spec.heads}; give head_dim or change one", field="model"
+                f"hidden {spec.hidden} is not divisible by heads {spec.heads}; give head_dim or change one",
+                field="model",
             )
         if spec.heads % self.kv_heads:
-            raise ConfigError(f"heads {spec.heads} is not a multiple of kv_heads {spec.kv_heads}", field="model.kv_heads")
+            raise ConfigError(
+                f"heads {spec.heads} is not a multiple of kv_heads {spec.kv_heads}", field="model.kv_heads"
+            )
 
     @property
     def layers(self) -> int:
@@ -85,7 +88,11 @@ class Transformer:
     def layer_parameters(self) -> int:
         """All parameters of one layer, with norms and biases."""
         norms = 2 * self.hidden * (2 if self.spec.bias else 1)
-        biases = (self.q_width + 2 * self.kv_width + 2 * self.hidden + (self.ffn_matrices - 1) * self.ffn) if self.spec.bias else 0
+        biases = (
+            (self.q_width + 2 * self.kv_width + 2 * self.hidden + (self.ffn_matrices - 1) * self.ffn)
+            if self.spec.bias
+            else 0
+        )
         return self.layer_matrix_parameters + norms + biases
 
     def embedding_parameters(self, sequence: int = 0) -> int:
@@ -100,7 +107,12 @@ class Transformer:
     def parameters(self, sequence: int = 0) -> int:
         """Total parameter count."""
         final_norm = self.hidden * (2 if self.spec.bias else 1)
-        return self.layers * self.layer_parameters + self.embedding_parameters(sequence) + self.head_parameters + final_norm
+        return (
+            self.layers * self.layer_parameters
+            + self.embedding_parameters(sequence)
+            + self.head_parameters
+            + final_norm
+        )
 
     def attended(self, sequence: int) -> float:
         """Keys each query is scored against when masking is not exploited: the sequence, or its window."""
