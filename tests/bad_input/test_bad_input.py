@@ -16,7 +16,7 @@ import pytest
 Weft = Callable[..., Any]
 
 CLUSTER = "nodes: 4\nnode: {system: dgx_h100}\nscale_out: {topology: leaf_spine}\n"
-JOB = "model: llama3-8b\nsequence: 8192\nglobal_batch: 32\n"
+JOB = "model: llama3-8b\nsequence: 2048\nglobal_batch: 32\n"
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_cluster_files(weft: Weft, pair: Any, cluster: str, says: str) -> None:
         (JOB.replace("llama3-8b", "llama3-8bb"), "did you mean 'llama3-8b'?"),
         (JOB.replace("llama3-8b", "{layers: 4, hiden: 8}"), "job.yaml:1: model.hiden: unknown field"),
         (JOB.replace("sequence", "seqence"), "job.yaml:2: seqence: unknown field; did you mean 'sequence'?"),
-        (JOB.replace("8192", "-8192"), "job.yaml:2: sequence"),
+        (JOB.replace("2048", "-2048"), "job.yaml:2: sequence"),
         (JOB.replace("32", "-32"), "job.yaml:3: global_batch"),
         (JOB.replace("32", "0"), "job.yaml:3: global_batch"),
         (JOB.replace("32", "32GB"), "unknown unit 'GB'"),

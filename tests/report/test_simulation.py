@@ -13,7 +13,7 @@ from weft.report.simulation import fits, headline, simulation_card
 def answer() -> dict[str, Any]:
     money = {"low": 80e6, "typical": 100e6, "high": 140e6}
     return {
-        "schema": "weft.simulation/1",
+        "schema": "weft.simulate/1",
         "engine": "analytic",
         "step_time_s": 5.0,
         "breakdown_s": {

@@ -67,7 +67,8 @@ def _verdict(result: dict[str, Any]) -> str:
     if fits(result):
         speed = f"{result['tflops_per_gpu']:.1f} TFLOP/s a GPU ({percent(result['mfu'])} MFU)"
         step = f"step {units.format_duration(result['step_time_s'])}"
-        lines.append(style("Fits", "bold", "green") + f": {used}; {step}; {speed}; bottleneck: {_bottleneck(result)}")
+        lines.append(style("Fits", "bold", "green") + f": {used}; {step}; {speed}")
+        lines.append(f"Bottleneck: {_bottleneck(result)}")
     else:
         lines.append(
             style("Does not fit", "bold", "red") + f": it needs {used}; shard or recompute more, or use more GPUs"
@@ -80,7 +81,7 @@ def _bottleneck(result: dict[str, Any]) -> str:
     exposed = result.get("bottleneck_exposed_s")
     if not exposed:
         return str(result["bottleneck"])
-    return f"{result['bottleneck']} links ({percent(exposed / result['step_time_s'])} of the step)"
+    return f"{result['bottleneck']} links, {percent(exposed / result['step_time_s'])} of the step"
 
 
 def _model(job: dict[str, Any]) -> str:

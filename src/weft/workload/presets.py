@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from weft.catalog import Catalog
+from weft.fabric.lookup import named_part
 from weft.workload.spec import Model
 
 
@@ -14,6 +15,6 @@ def model_of(named: str | Model, catalog: Catalog) -> Model:
     """
     if isinstance(named, Model):
         return named
-    part = catalog.get("models", named)
+    part = named_part(catalog, "models", named, "model")
     shape = {name: value for name, value in part.plain.items() if name in Model.model_fields}
     return Model(name=part.name, **shape)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from weft.catalog import Catalog, Part
 from weft.errors import ConfigError
+from weft.fabric.lookup import named_part
 from weft.workload.attention import Attention, Fused, Unfused
 from weft.workload.transformer import Transformer
 
@@ -107,7 +108,7 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
 
 def _lineage(catalog: Catalog, name: str) -> list[Part]:
     """A stack and those it extends, nearest first; a field is looked up in that order."""
-    lineage = [catalog.get("stacks", name)]
+    lineage = [named_part(catalog, "stacks", name, "stack")]
     while (parent := lineage[-1].text("extends")) is not None and len(lineage) < 10:
         lineage.append(catalog.get("stacks", parent))
     return lineage
