@@ -58,7 +58,7 @@ def _rerun(block: str) -> str:
 
 
 def _output(command: str) -> str:
-    """Run one ``weft`` command in this process, as if piped; return what it prints but for how long it took."""
+    """Run one ``weft`` command in this process, as if piped; return what it prints but for hashes and how long it took."""
     words = shlex.split(command)
     if words[0] != "weft":
         raise ValueError(f"a tour runs weft commands only, not {command!r}")
@@ -67,7 +67,7 @@ def _output(command: str) -> str:
         code = main(words[1:])
     if code:
         raise SystemExit(f"{command!r} in a tour ended with exit code {code}")
-    return re.sub(r", computed in .*", "", out.getvalue().rstrip() + "\n")
+    return re.sub(r", inputs .*", "", out.getvalue().rstrip() + "\n")
 
 
 def field_tables(kind: str) -> str:
