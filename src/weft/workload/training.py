@@ -65,7 +65,8 @@ class Plan:
         total = chunk.layers * model.layer_parameters
         if chunk.embeds:
             total += model.embedding_parameters(self.job.sequence)
-        if chunk.heads and not (chunk.embeds and model.spec.tied_embeddings):
+        # A tied head is the embedding table itself where one rank holds both; the last stage of a pipeline holds a copy.
+        if chunk.heads and not (model.spec.tied_embeddings and self.mapping.pp == 1):
             total += model.vocab * model.hidden
         return total / self.mapping.tp
 
@@ -194,6 +195,10 @@ def _check_divisions(job: Job, model: Transformer, mapping: Mapping, scale_up: i
     tp, cp = mapping.tp, mapping.cp
     if model.spec.heads % tp:
         raise ConfigError(f"heads {model.spec.heads} are not divisible by tp {tp}", field="parallelism.tp")
+    if model.kv_heads % tp and tp % model.kv_heads:
+        raise ConfigError(
+            f"kv_heads {model.kv_heads} can be neither split nor copied over tp {tp}", field="parallelism.tp"
+        )
     if model.ffn % tp:
         raise ConfigError(f"ffn width {model.ffn} is not divisible by tp {tp}", field="parallelism.tp")
     if job.sequence % cp:
@@ -202,6 +207,12 @@ def _check_divisions(job: Job, model: Transformer, mapping: Mapping, scale_up: i
         raise ConfigError(
             f"tp {tp} is wider than the scale-up domain of {scale_up} accelerators; lower tp or set allow_tp_across_nodes: true",
             field="parallelism.tp",
+        )
+    within, replicas = job.parallelism.shard_within, mapping.dp * cp
+    if within is not None and within < replicas and replicas % within:
+        raise ConfigError(
+            f"dp x cp = {replicas} replicas do not divide into shard groups of {within}",
+            field="parallelism.shard_within",
         )
     if model.layers + 2 < mapping.pp * job.parallelism.interleave:
         raise ConfigError(
