@@ -58,7 +58,7 @@ def _rerun(block: str) -> str:
 
 
 def _output(command: str) -> str:
-    """Run one ``weft`` command in this process, as if piped; return what it prints but for hashes and how long it took."""
+    """Run one ``weft`` command in this process, as if piped; return what it prints but for hashes and times."""
     words = shlex.split(command)
     if words[0] != "weft":
         raise ValueError(f"a tour runs weft commands only, not {command!r}")

@@ -116,7 +116,9 @@ def format_rate(bytes_per_s: float) -> str:
 
 def format_size(size_bytes: float) -> str:
     """``2**30`` → ``"1 GiB"``."""
-    return _steps(size_bytes, [(2.0**50, "PiB"), (2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (1024, "KiB"), (1, "B")])
+    return _steps(
+        size_bytes, [(2.0**50, "PiB"), (2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (1024, "KiB"), (1, "B")]
+    )
 
 
 def format_duration(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """The executor: walks a job's DAG, runs compute on its clock and communication on an engine's.
 
-Event-driven and deterministic: simultaneous ends are taken in order of operation number. O((n + e) log n) for n operations
-and e dependencies, plus the engine's work.
+Event-driven and deterministic: simultaneous ends are taken in order of operation number. O((n + e) log n) for n
+operations and e dependencies, plus the engine's work.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ class _Compute:
     def crowd(self, op: int, now: float, change: int) -> None:
         """A communication of a rank began (+1) or ended (-1).
 
-        Data- and context-parallel collectives slow compute. Point-to-point transfers need next to no multiprocessors, and
-        tensor-parallel overlap that works on pieces of one product moves them by copy engine.
+        Data- and context-parallel collectives slow compute. Point-to-point transfers need next to no multiprocessors,
+        and tensor-parallel overlap that works on pieces of one product moves them by copy engine.
         """
         program = self.program
         if self.share == 1.0 or program.stream[op] not in (Stream.DP, Stream.CP):
@@ -155,8 +155,8 @@ def breakdown(execution: Execution) -> dict[str, float]:
     """Where a step's seconds go, as a mean over representative ranks; the parts add up to the span.
 
     Time on the compute stream counts as its operation's category. Time it stands idle counts as the category of the
-    communication that released the next operation, up to that communication's own length; what is left, and all waiting for
-    other stages' compute, is bubble.
+    communication that released the next operation, up to that communication's own length; what is left, and all waiting
+    for other stages' compute, is bubble.
     """
     program = execution.program
     start, end = execution.start_s.tolist(), execution.end_s.tolist()

@@ -1,4 +1,7 @@
-"""Published memory figures: activation and parameter bytes of a pipeline's first stage (Korthikanti et al., figures 1 and 7)."""
+"""Published memory figures: activation and parameter bytes of a pipeline's first stage.
+
+Korthikanti et al., figures 1 and 7.
+"""
 
 from __future__ import annotations
 

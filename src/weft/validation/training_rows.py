@@ -1,8 +1,9 @@
 """Measured training rows as clusters and jobs.
 
-A row names what its publication printed. What a publication leaves out but its authors describe elsewhere (a model's shape by
-name, tensor by pipeline degrees from their product) is filled in here, per source and never per row. Where a choice that its authors
-tuned is not printed (micro-batch, interleaving), the fastest that fits in memory is taken, as they would have.
+A row names what its publication printed. What a publication leaves out but its authors describe elsewhere (a model's
+shape by name, tensor by pipeline degrees from their product) is filled in here, per source and never per row. Where a
+choice that its authors tuned is not printed (micro-batch, interleaving), the fastest that fits in memory is taken, as
+they would have.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def machine_of(row: dict[str, Any]) -> Machine:
 
 def _network(row: dict[str, Any], accelerator: str) -> tuple[int, float, str]:
     text = str(row.get("inter") or row.get("host_networking") or "")
-    if (section := re.search(r"1600 Gbps node-node", str(row.get("section", "")))) is not None:
+    if "1600 Gbps node-node" in str(row.get("section", "")):
         return 8, 200.0, "roce"
     protocol = (
         "omnipath_100" if "Omni-Path" in text else "roce" if re.search(r"roce|ethernet", text, re.I) else "infiniband"
@@ -182,7 +183,7 @@ def _layers_from_size(name: str, shape: dict[str, Any], stages: int) -> int:
     match = re.match(r"([\d.]+)B$", name)
     if match is None:
         raise Inexpressible("neither layers nor size is stated")
-    layers = (float(match[1]) * 1e9 - shape["vocab"] * shape["hidden"]) / (12 * shape["hidden"] ** 2)
+    layers: float = (float(match[1]) * 1e9 - shape["vocab"] * shape["hidden"]) / (12 * shape["hidden"] ** 2)
     return max(stages, round(layers / stages) * stages)
 
 
@@ -329,7 +330,8 @@ def _interleaves(row: dict[str, Any], source: str, model: Model | str, pp: int) 
     if pp == 1 or source in ("torchtitan", "bloom", "calculon", "seqsel_text") or "MT-NLG" in str(row.get("model")):
         return [1]
     if source == "llama3":
-        # "The first chunk of the first stage has only the embedding, the last of the last only the output" (section 3.3.2).
+        # "The first chunk of the first stage has only the embedding, the last of the last only the output" (section
+        # 3.3.2).
         return [8]
     if source == "megascale":
         return [6] if pp == 8 else [3]

@@ -1,7 +1,8 @@
 """The attention core: scores, softmax and values, by the kernels a software stack uses.
 
 Unfused attention runs two batched GEMMs and streams the score matrix through memory for softmax and dropout; fused
-attention (FlashAttention and its kin) never writes it. Fused efficiencies are those their papers measured, by generation.
+attention (FlashAttention and its kin) never writes it. Fused efficiencies are those their papers measured, by
+generation.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 class Attention(Protocol):
     """The attention core of one layer, one micro-batch, one rank."""
 
-    stores_scores: bool
+    @property
+    def stores_scores(self) -> bool:
+        """Whether the score matrix is kept for the backward pass."""
+        ...
 
     def forward(self, shard: Shard, kernels: Kernels) -> float:
         """Seconds of the forward core."""
@@ -45,8 +49,8 @@ class Fused:
 
     Attributes:
         fracs: FLOP/s over peak, forward and backward together, on long sequences, at head widths 64 and 128.
-        saturation: sequence length at which half of that is reached: tiles on the causal diagonal and the loop's ends are
-            computed but not counted, and weigh more in short sequences.
+        saturation: sequence length at which half of that is reached: tiles on the causal diagonal and the
+            loop's ends are computed but not counted, and weigh more in short sequences.
         skips_masked: tiles above the causal diagonal are not computed.
     """
 

@@ -13,8 +13,8 @@ from weft.workload.training import Chunk, Plan
 class Traffic:
     """A collective inside a block: one layer's bytes, repeated once a layer or more.
 
-    ``beside_gradients`` marks what does not depend on the product next to it (an input gradient's collective and the weight
-    gradient), which most stacks overlap even where they overlap nothing else.
+    ``beside_gradients`` marks what does not depend on the product next to it (an input gradient's collective and the
+    weight gradient), which most stacks overlap even where they overlap nothing else.
     """
 
     category: Category
@@ -46,7 +46,8 @@ class Block:
     def emit(self, program: Program, plan: Plan, rank: int, label: str, after: list[int]) -> int:
         """Append the block; return the operation that ends it.
 
-        What stands alone follows the compute on the same stream: layers alternate between the two, and so the sum is the same.
+        What stands alone follows the compute on the same stream: layers alternate between the two, and so the sum is
+        the same.
         """
         beside: list[int] = []
         alone: list[tuple[Category, Communication]] = []

@@ -75,7 +75,7 @@ def layer_forward(shard: Shard, kernels: Kernels, stack: Stack) -> PassTime:
 
 
 def layer_backward(shard: Shard, kernels: Kernels, stack: Stack) -> PassTime:
-    """Backward pass of one layer: input and weight gradients. Weight gradients accumulate in ``stack.gradient_bytes``."""
+    """Backward pass of one layer: input and weight gradients, the latter accumulated in ``stack.gradient_bytes``."""
     gemm = 0.0
     for k, n in shard.matrices():
         gemm += kernels.gemm(shard.tokens, k, n)

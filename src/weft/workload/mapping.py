@@ -1,6 +1,7 @@
 """Which ranks belong together: tensor, context, data and pipeline groups over the accelerators.
 
-Rank order is Megatron's default, tensor fastest, then context, data, pipeline slowest: rank = ((p·DP + d)·CP + c)·TP + t.
+Rank order is Megatron's default, tensor fastest, then context, data, pipeline slowest:
+rank = ((p·DP + d)·CP + c)·TP + t.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def resolve(job: Job, accelerators: int) -> Mapping:
     if asked.dp is None:
         if used % model_ranks:
             raise ConfigError(
-                f"{used} accelerators are not divisible by tp x cp x pp = {asked.tp} x {asked.cp} x {asked.pp} = {model_ranks}",
+                f"{used} accelerators are not divisible by tp x cp x pp"
+                f" = {asked.tp} x {asked.cp} x {asked.pp} = {model_ranks}",
                 field="parallelism",
             )
         dp = used // model_ranks

@@ -34,8 +34,8 @@ def order(stage: int, stages: int, micro_batches: int, chunks: int = 1) -> list[
     """
     if chunks > 1 and micro_batches % stages:
         raise ConfigError(
-            f"interleaved pipelines need micro-batches ({micro_batches}) divisible by pp ({stages}); change global_batch, "
-            "micro_batch or dp, or set interleave to 1",
+            f"interleaved pipelines need micro-batches ({micro_batches}) divisible by pp ({stages});"
+            " change global_batch, micro_batch or dp, or set interleave to 1",
             field="parallelism.interleave",
         )
     total, warm_up = micro_batches * chunks, _warm_up(stage, stages, micro_batches, chunks)

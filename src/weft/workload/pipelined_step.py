@@ -1,7 +1,9 @@
-"""The program of a step whose weights stay put over its micro-batches: data, tensor, context and pipeline parallel (Megatron).
+"""The program of a step whose weights stay put over its micro-batches.
 
-Steady state: the step starts by gathering the parameters that the last step's sharded optimizer updated (ZeRO-1 to 3) and
-ends when the optimizer has run on every stage.
+Data, tensor, context and pipeline parallel, as in Megatron.
+
+Steady state: the step starts by gathering the parameters that the last step's sharded optimizer updated (ZeRO-1 to 3)
+and ends when the optimizer has run on every stage.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """A job as a DAG of operations on ranks: what every engine runs.
 
-Columns, not objects: operation i runs on ``(rank[i], stream[i])`` after the operation before it on that stream and after
-every operation in ``after(i)``. Compute carries its seconds; communication carries an index into ``communications``, whose
-end only an engine can tell. ``rank`` is a representative: with folding, one of every class of ranks that see the same network.
+Columns, not objects: operation i runs on ``(rank[i], stream[i])`` after the operation before it on that stream and
+after every operation in ``after(i)``. Compute carries its seconds; communication carries an index into
+``communications``, whose end only an engine can tell. ``rank`` is a representative: with folding, one of every class of
+ranks that see the same network.
 """
 
 from __future__ import annotations

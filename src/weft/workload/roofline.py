@@ -1,9 +1,9 @@
 """How long one kernel runs on one accelerator: a roofline with tiles, waves and measured efficiencies.
 
 A matrix multiplication is cut into output tiles that fill the streaming multiprocessors in whole waves; a partly
-filled last wave costs as much as a full one, and a short inner dimension never amortises a tile's prologue. That is enough to
-follow tens of thousands of measured GEMMs to a few per cent with constants that mean something (see the `kernels` parts of the
-catalog and docs/training.md).
+filled last wave costs as much as a full one, and a short inner dimension never amortises a tile's prologue. That is
+enough to follow tens of thousands of measured GEMMs to a few per cent with constants that mean something (see the
+`kernels` parts of the catalog and docs/training.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A training software stack: which kernels it runs, what it overlaps, what it keeps in memory.
 
-Each stack is a catalog part of kind `stacks`. Its constants describe software, not runs: they serve every model, size and
-cluster that the stack is used on.
+Each stack is a catalog part of kind `stacks`. Its constants describe software, not runs: they serve every model, size
+and cluster that the stack is used on.
 """
 
 from __future__ import annotations
@@ -139,8 +139,8 @@ def activation_bytes_per_layer(
     """Bytes one layer keeps from forward to backward for one micro-batch on one rank.
 
     Korthikanti et al. (arXiv 2205.05198, eqs. 1-4 and table 2): s b h (34 + 5 a s/h), split by tensor and sequence
-    parallelism; generalised to grouped heads, gates and any feed-forward width. Fused attention and selective recomputation
-    drop the score term; full recomputation keeps the layer's input.
+    parallelism; generalised to grouped heads, gates and any feed-forward width. Fused attention and selective
+    recomputation drop the score term; full recomputation keeps the layer's input.
 
     Args:
         mode: ``"none"``, ``"selective"`` or ``"full"``.
@@ -150,7 +150,8 @@ def activation_bytes_per_layer(
     if mode == "full":
         return 2.0 * tokens * model.hidden / outside
     mask = 1.0 if model.spec.dropout else 0.0
-    # Outside tensor-parallel regions: two norm inputs, inputs of QKV and of the first feed-forward product, two dropout masks.
+    # Outside tensor-parallel regions: two norm inputs, inputs of QKV and of the first feed-forward product, two dropout
+    # masks.
     replicated = tokens * model.hidden * (8.0 + 2.0 * mask)
     # Inside: Q, K, V, the attention output, and the feed-forward activations before and after the non-linearity.
     attention = tokens * (2.0 * 2.0 * model.q_width + 2.0 * 2.0 * model.kv_width)

@@ -1,7 +1,8 @@
 """A training step: the job resolved against accelerators and a software stack, and laid out as a program.
 
-`plan` checks the job and works out what each rank holds; `step_program` writes the DAG of one optimizer step in its steady
-state, with one representative rank a pipeline stage (all ranks of a stage see the same network and do the same work).
+`plan` checks the job and works out what each rank holds; `step_program` writes the DAG of one optimizer step in its
+steady state, with one representative rank a pipeline stage (all ranks of a stage see the same network and do the same
+work).
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Plan:
     """A job resolved: everything the program generators and the memory model need.
 
     ``peak`` is the accelerator's published dense 16-bit FLOP/s, MFU's denominator; ``overlap_slowdown`` the
-    fraction of its rate that compute loses beside a collective. ``chunks[stage][v]`` is what stage ``stage`` holds as its v-th virtual stage.
+    fraction of its rate that compute loses beside a collective. ``chunks[stage][v]`` is what stage ``stage`` holds as
+    its v-th virtual stage.
     """
 
     job: Job
@@ -65,7 +67,8 @@ class Plan:
         total = chunk.layers * model.layer_parameters
         if chunk.embeds:
             total += model.embedding_parameters(self.job.sequence)
-        # A tied head is the embedding table itself where one rank holds both; the last stage of a pipeline holds a copy.
+        # A tied head is the embedding table itself where one rank holds both; the last stage of a pipeline holds a
+        # copy.
         if chunk.heads and not (model.spec.tied_embeddings and self.mapping.pp == 1):
             total += model.vocab * model.hidden
         return total / self.mapping.tp
@@ -87,7 +90,8 @@ class Plan:
     def gradient_reductions(self, stage: int, parameters: float) -> list[Communication]:
         """What sums so many parameters' gradients over the stage's replicas.
 
-        One reduce-scatter with ZeRO, an all-reduce without; hybrid sharding adds an all-reduce of each shard over its replicas.
+        One reduce-scatter with ZeRO, an all-reduce without; hybrid sharding adds an all-reduce of each shard over its
+        replicas.
         """
         size = self.stack.reduce_bytes * parameters
         if self.job.parallelism.zero == 0 or self.shard_ranks == 1:
@@ -185,7 +189,8 @@ def _micro_batches(job: Job, mapping: Mapping) -> int:
     per_step = mapping.dp * job.micro_batch
     if int(batch) % per_step:
         raise ConfigError(
-            f"global_batch {int(batch)} is not divisible by dp x micro_batch = {mapping.dp} x {job.micro_batch} = {per_step}",
+            f"global_batch {int(batch)} is not divisible by dp x micro_batch"
+            f" = {mapping.dp} x {job.micro_batch} = {per_step}",
             field="global_batch",
         )
     return int(batch) // per_step
@@ -205,7 +210,8 @@ def _check_divisions(job: Job, model: Transformer, mapping: Mapping, scale_up: i
         raise ConfigError(f"sequence {job.sequence} is not divisible by cp {cp}", field="parallelism.cp")
     if tp > scale_up and not job.parallelism.allow_tp_across_nodes:
         raise ConfigError(
-            f"tp {tp} is wider than the scale-up domain of {scale_up} accelerators; lower tp or set allow_tp_across_nodes: true",
+            f"tp {tp} is wider than the scale-up domain of {scale_up} accelerators;"
+            " lower tp or set allow_tp_across_nodes: true",
             field="parallelism.tp",
         )
     within, replicas = job.parallelism.shard_within, mapping.dp * cp
@@ -222,7 +228,7 @@ def _check_divisions(job: Job, model: Transformer, mapping: Mapping, scale_up: i
 
 
 def _split_layers(layers: int, stages: int, interleave: int, warnings: list[str]) -> tuple[tuple[Chunk, ...], ...]:
-    """Share layers over virtual stages: equally, or counting the embedding and the head as a layer each, or as near as can be."""
+    """Share layers over virtual stages: equally, or with embedding and head as a layer each, or as near as can be."""
     slots = stages * interleave
     counts = [layers // slots] * slots
     if layers % slots:

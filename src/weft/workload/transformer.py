@@ -1,6 +1,7 @@
 """What a transformer is made of: parameters, matrix multiplications, FLOPs.
 
-Symbols as in the papers: L layers, h hidden, a heads, s sequence, b micro-batch, V vocabulary, t tensor-parallel degree.
+Symbols as in the papers: L layers, h hidden, a heads, s sequence, b micro-batch, V vocabulary, t tensor-parallel
+degree.
 """
 
 from __future__ import annotations
