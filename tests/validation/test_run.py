@@ -13,6 +13,7 @@ import pytest
 
 import weft.validation as validation
 from weft.errors import ConfigError, InfeasibleError, UnknownName
+from weft.files import Strict
 from weft.validation import Prediction, run_rows, run_suite
 
 ROWS = """file: toy
@@ -24,12 +25,15 @@ rows:
 - {id: toy-5, slug: zero, measured: {time_us: 0}}
 - {id: toy-6, slug: endless, measured: {time_us: 1}}
 - {id: toy-7, slug: nothing, measured: {time_us: 1}}
+- {id: toy-8, slug: invalid, measured: {time_us: 1}}
 """
 
 
 def predict(row: dict[str, Any], file: validation.RowFile) -> list[Prediction]:
     if row["slug"] == "infeasible":
         raise InfeasibleError("does not fit")
+    if row["slug"] == "invalid":
+        Strict.model_validate({"accelerators": 8})
     if row["slug"] == "fault":
         raise ZeroDivisionError("oops")
     if row["slug"] == "nothing":
@@ -52,7 +56,7 @@ def rows_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_row_yields_something(rows_file: Path) -> None:
     report = run_rows(rows_file)
     by_id = {p.id: p for p in report.predictions}
-    assert len(by_id) == 7
+    assert len(by_id) == 8
     assert report.internal_errors == 2
     assert by_id["toy-1"].relative_error == pytest.approx(0.1)
     assert (by_id["toy-1"].op, by_id["toy-1"].source, by_id["toy-1"].size_bytes) == ("all_reduce", "me", 8.0)
@@ -61,7 +65,8 @@ def test_every_row_yields_something(rows_file: Path) -> None:
     assert "zero" in by_id["toy-5"].reason
     assert "not a finite number" in by_id["toy-6"].reason
     assert by_id["toy-7"].status == "unsupported"
-    assert (report.summary.n, report.summary.unsupported) == (2, 5)
+    assert by_id["toy-8"].reason.startswith("accelerators: Extra inputs are not permitted")
+    assert (report.summary.n, report.summary.unsupported) == (2, 6)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,7 @@ def test_progress_sees_every_row(rows_file: Path) -> None:
         return rows
 
     run_rows(rows_file, progress=count)
-    assert seen == [7]
+    assert seen == [8]
 
 
 def test_json_and_exit_codes(rows_file: Path, weft: Callable[..., Any]) -> None:

@@ -15,6 +15,8 @@ from fnmatch import fnmatchcase
 from importlib.resources import files
 from typing import Any
 
+from pydantic import ValidationError
+
 from weft.errors import UnknownName, WeftError
 from weft.validation.rows import Prediction, Row, RowFile, read_rows, unsupported
 from weft.validation.summary import Summary, by_group, summarise, worst
@@ -74,6 +76,10 @@ def run_file(file: RowFile, *, only: str | None = None, progress: Progress | Non
         except WeftError as error:
             made = [unsupported(row, str(error))]
             faults += error.exit_code == 3
+        except ValidationError as error:  # the row's conditions make no valid cluster or job
+            problem = error.errors(include_url=False)[0]
+            field = ".".join(map(str, problem["loc"]))
+            made = [unsupported(row, f"{field}: {problem['msg']}, read {str(problem['input'])[:40]!r}")]
         except Exception as error:
             made = [unsupported(row, f"internal error: {type(error).__name__}: {error}")]
             faults += 1
