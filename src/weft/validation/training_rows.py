@@ -92,7 +92,7 @@ _SHAPES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
         (r"NeoX", {"vocab": 50432, "parallel_block": True, "bias": True}),
         (r"Nemotron", {"tied_embeddings": False}),
     ),
-    "mlperf": ((r"GPT-3", {"bias": True, "learned_positions": True, "dropout": True}),),
+    "mlperf": ((r"GPT-3", {"bias": True, "learned_positions": True}),),
 }
 _LLAMA = {"gated": True, "tied_embeddings": False}
 
@@ -319,8 +319,8 @@ def _micro_batches(row: dict[str, Any], degrees: dict[str, int], batch: int) -> 
         return [int(row["micro_batch"])]
     per_replica = batch // degrees["dp"]
     if row.get("local_batch"):
-        # torchtitan's pipeline runs one sequence a micro-batch; without a pipeline the local batch is one micro-batch.
-        return [1] if degrees["pp"] > 1 else [per_replica]
+        # torchtitan cuts a rank's local batch into as many micro-batches as there are stages.
+        return [max(1, per_replica // degrees["pp"])]
     return [size for size in (1, 2, 4, 8, 16) if size <= per_replica and per_replica % size == 0] or [1]
 
 

@@ -52,16 +52,21 @@ class Fused:
         saturation: sequence length at which half of that is reached: tiles on the causal diagonal and the
             loop's ends are computed but not counted, and weigh more in short sequences.
         skips_masked: tiles above the causal diagonal are not computed.
+        balances_context: context-parallel ranks get stretches of the sequence with equal work.
     """
 
     fracs: tuple[float, float]
     saturation: float
     skips_masked: bool = True
+    balances_context: bool = True
     stores_scores: bool = False
 
     def _seconds(self, products: float, shard: Shard, kernels: Kernels) -> float:
         model = shard.transformer
         keys = model.attended_causal(shard.sequence) if self.skips_masked else model.attended(shard.sequence)
+        if not self.balances_context:
+            # The rank with the last stretch of the sequence attends to all before it: (2 - 1/cp) times the mean.
+            keys *= 2.0 - 1.0 / shard.cp
         # Between the two measured head widths the rate goes with the logarithm of the width.
         at = min(1.0, max(0.0, math.log2(model.head_dim / 64.0)))
         frac = (self.fracs[0] + at * (self.fracs[1] - self.fracs[0])) / (

@@ -95,6 +95,10 @@ def recompute(shard: Shard, kernels: Kernels, stack: Stack, mode: str) -> PassTi
         k, n = shard.matrices()[-1]
         spared = kernels.gemm(shard.tokens, n, k) if stack.recompute_stops_early else 0.0
         return PassTime(again.gemm_s - spared, again.attention_s, again.element_s)
+    if mode == "selective" and stack.selects_operators:
+        # Every second matrix product and the attention core are kept, all else is run again (torchtitan's policy).
+        again = layer_forward(shard, kernels, stack)
+        return PassTime(again.gemm_s / 2, 0.0, again.element_s)
     if mode == "selective":
         return PassTime(0.0, stack.attention.recompute(shard, kernels), 0.0)
     return PassTime(0.0, 0.0, 0.0)

@@ -89,12 +89,12 @@ def kernels_for(catalog: Catalog, accelerator: Part, precision: str, gemm_scale:
     """
     generation = catalog.get("kernels", generation_of(catalog, accelerator))
     fp8 = precision == "fp8"
-    sustained = generation.si("fp8_sustained_frac" if fp8 else "bf16_sustained_frac")
     prefix = "fp8" if fp8 else "bf16"
+    sustained = generation.si(f"{prefix}_sustained_frac") * _power_limit(accelerator, generation)
     memory = accelerator.si("hbm_tBps")
     return Kernels(
         peak=accelerator.si(f"{prefix}_dense_tflops") * sustained,
-        attention_peak=accelerator.si("bf16_dense_tflops") * generation.si("bf16_sustained_frac"),
+        attention_peak=accelerator.si("bf16_dense_tflops"),
         memory_Bps=memory * generation.si("stream_frac"),
         multiprocessors=round(generation.si("multiprocessors_count")),
         gemm_fraction=generation.si(f"{prefix}_gemm_frac") * gemm_scale,
@@ -106,6 +106,16 @@ def kernels_for(catalog: Catalog, accelerator: Part, precision: str, gemm_scale:
         element_bytes=1.0 if fp8 else 2.0,
         cast_Bps=memory * generation.si("fp8_cast_frac") if fp8 else None,
     )
+
+
+def _power_limit(accelerator: Part, generation: Part) -> float:
+    """Clock of a part with a lower power limit than its generation's reference, whose clock is set by power.
+
+    Dynamic power goes with frequency times voltage squared; between the voltage floor (f ~ P) and the knee (f ~ P^1/3) the
+    square root is taken.
+    """
+    reference = generation.si("reference_power_w")
+    return min(1.0, math.sqrt(accelerator.si("tdp_w") / reference))
 
 
 def generation_of(catalog: Catalog, accelerator: Part) -> str:

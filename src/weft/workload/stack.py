@@ -31,6 +31,7 @@ class Stack:
         optimizer_state_bytes: bytes of master weights and moments per parameter.
         optimizer_moved_bytes: bytes the optimizer step reads and writes per parameter.
         overlaps: which of tp, pp, dp, cp communication runs beside compute.
+        selects_operators: selective recomputation is by operator, not of the attention core.
         recompute_stops_early: full recomputation leaves out the layer's last product.
         fsdp: parameters are gathered layer by layer in every micro-batch (PyTorch FSDP).
         step_overhead_s: host time a step spends outside kernels (data loading, logging, synchronisation).
@@ -52,6 +53,7 @@ class Stack:
     overlaps: frozenset[str]
     fsdp: bool
     recompute_stops_early: bool
+    selects_operators: bool
     step_overhead_s: float
     layer_overhead_s: float
     library: str
@@ -86,7 +88,7 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
         kernel = "flash2" if flash else "unfused"
     return Stack(
         id=name,
-        attention=_attention(catalog.get("attention", kernel), generation),
+        attention=_attention(catalog.get("attention", kernel), generation, text("context") != "unbalanced"),
         gemm_x=number("gemm_x"),
         forward_passes=(number("forward_hidden_count"), number("forward_ffn_count")),
         backward_passes=(number("backward_hidden_count"), number("backward_ffn_count")),
@@ -100,6 +102,7 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
         overlaps=frozenset(text("overlaps").split()),
         fsdp=text("sharding") == "fsdp",
         recompute_stops_early=text("checkpointing") == "non-reentrant",
+        selects_operators=text("selective") == "operators",
         step_overhead_s=number("step_overhead_ms"),
         layer_overhead_s=number("layer_overhead_us"),
         library=text("library") or "nccl",
@@ -114,7 +117,7 @@ def _lineage(catalog: Catalog, name: str) -> list[Part]:
     return lineage
 
 
-def _attention(part: Part, generation: str) -> Attention:
+def _attention(part: Part, generation: str, balances_context: bool) -> Attention:
     if part.id == "unfused":
         return Unfused(part.si("score_passes_count"), part.si("dropout_passes_count"))
     own = generation if part.has(f"{generation}_hd128_frac") else "ampere"
@@ -122,6 +125,7 @@ def _attention(part: Part, generation: str) -> Attention:
         fracs=(part.si(f"{own}_hd64_frac"), part.si(f"{own}_hd128_frac")),
         saturation=part.si(f"{own}_saturation_count"),
         skips_masked=part.text("skips_masked") != "no",
+        balances_context=balances_context,
     )
 
 

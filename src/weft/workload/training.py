@@ -160,7 +160,7 @@ def plan(job: Job, *, accelerators: int, accelerator: Part, scale_up: int, catal
         chunks=chunks,
         overlaps=_overlaps(job, stack),
         peak=accelerator.si("bf16_dense_tflops"),
-        overlap_slowdown=catalog.get("kernels", generation).si("overlap_slowdown_frac"),
+        overlap_slowdown=_overlap_slowdown(catalog, generation, mapping, scale_up),
         warnings=tuple(warnings),
     )
 
@@ -171,6 +171,16 @@ def step_program(resolved: Plan) -> Program:
     from weft.workload.sharded_step import sharded_step
 
     return sharded_step(resolved) if resolved.gathers_per_layer else pipelined_step(resolved)
+
+
+def _overlap_slowdown(catalog: Catalog, generation: str, mapping: Mapping, scale_up: int) -> float:
+    """What compute loses beside a collective: nothing where its ranks are all in different scale-up domains.
+
+    A ring with one rank a node moves what one adapter can and needs few multiprocessors; inside a node it takes many.
+    """
+    groups = (mapping.data_group(), mapping.context_group())
+    shares = any(len(group) > 1 and group[1] // scale_up == group[0] // scale_up for group in groups)
+    return catalog.get("kernels", generation).si("overlap_slowdown_frac") if shares else 0.0
 
 
 def _overlaps(job: Job, stack: Stack) -> frozenset[str]:
