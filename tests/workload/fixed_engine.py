@@ -9,12 +9,15 @@ from weft.workload.program import Communication
 
 
 class FixedEngine:
-    """A communication takes ``seconds_per_byte`` times its size, for each repeat."""
+    """A communication takes ``seconds_per_byte`` times its size, for each repeat.
+
+    ``contends`` is what it tells the executor: that times depend on what else is in flight (they never do), or that not.
+    """
 
     name = "fixed"
 
-    def __init__(self, seconds_per_byte: float = 0.0) -> None:
-        self.seconds_per_byte = seconds_per_byte
+    def __init__(self, seconds_per_byte: float = 0.0, *, contends: bool = True) -> None:
+        self.seconds_per_byte, self.contends = seconds_per_byte, contends
         self.flying: list[tuple[float, int]] = []
         self.started: list[tuple[float, Communication]] = []
 
