@@ -9,8 +9,9 @@ from functools import lru_cache
 from weft.engines.step import StepRun, memory_on, run_step
 from weft.fabric import Cluster, Fabric, Node, build_fabric
 from weft.validation.rows import Prediction, Row, RowFile, unsupported
+from weft.validation.training_hardware import Inexpressible, Machine
 from weft.validation.training_memory import predict_memory
-from weft.validation.training_rows import Case, Inexpressible, Machine, checked
+from weft.validation.training_rows import Case, checked
 
 
 def predict(row: Row, file: RowFile) -> list[Prediction]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from weft.engines.step import plan_on
 from weft.fabric import Fabric
 from weft.validation.rows import Prediction, Row
-from weft.validation.training_rows import Case, Inexpressible
+from weft.validation.training_hardware import Inexpressible
+from weft.validation.training_rows import Case
 from weft.workload.pipeline import in_flight
 from weft.workload.stack import activation_bytes_per_layer
 from weft.workload.training import Plan

@@ -13,23 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft.errors import ConfigError
+from weft.validation.training_hardware import Inexpressible, Machine, machine_of
+from weft.validation.training_models import model_of
 from weft.workload.spec import Job, Model, Overlap, Parallelism
-
-
-class Inexpressible(Exception):
-    """The row states conditions that cannot be expressed; the message says which."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """The hardware of a row: an accelerator part, how many, how many a node, and each node's NICs."""
-
-    accelerator: str
-    accelerators: int
-    per_node: int
-    nics: int
-    nic_gbps: float
-    protocol: str
 
 
 @dataclass(frozen=True)
@@ -40,17 +26,6 @@ class Case:
     jobs: tuple[Job, ...]
     stack: str
 
-
-_ACCELERATORS = (
-    (r"h100 96gb", "h100_96_hbm2e"),
-    (r"a100.*40\s*gb", "a100_sxm_40"),
-    (r"a100", "a100_sxm_80"),
-    (r"h200.*nvl", None),
-    (r"h200", "h200_sxm"),
-    (r"h100", "h100_sxm"),
-)
-# The networks of the published systems whose rows do not print one, by accelerator: eight adapters a node.
-_NICS = {"a100_sxm_80": (8, 200.0), "a100_sxm_40": (8, 200.0), "h100_sxm": (8, 400.0), "h200_sxm": (8, 400.0)}
 
 _STACKS = {
     "sc21_fig": "megatron-lm-2021",
@@ -66,125 +41,6 @@ _STACKS = {
     "mbridge": "megatron-bridge",
     "mlperf": "nemo",
 }
-
-# What a source's authors print about a model elsewhere: (pattern on the row's model, shape).
-_GPT = {"dropout": True, "bias": True, "learned_positions": True, "vocab": 51200}
-_SHAPES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
-    "sc21_fig": ((r".", _GPT),),
-    "sc21_text": (
-        (r"174\.6B|175B", {**_GPT, "layers": 96, "hidden": 12288, "heads": 96}),
-        (r"529\.6B", {**_GPT, "layers": 105, "hidden": 20480, "heads": 128}),
-    ),
-    "calculon": ((r".", _GPT),),
-    "seqsel_text": ((r"one layer", {**_GPT, "layers": 1}), (r".", _GPT)),
-    "mcore_table": ((r".", {"bias": False}),),
-    "mcore_ss": ((r"177B", {"layers": 96, "hidden": 12288, "heads": 96, "vocab": 131072}),),
-    "megascale": (
-        (r"175B", {**_GPT, "layers": 96, "hidden": 12288, "heads": 128}),
-        (r"530B", {**_GPT, "layers": 105, "hidden": 20480, "heads": 160}),
-    ),
-    "bloom": (
-        (r"BLOOM", {"layers": 70, "hidden": 14336, "heads": 112, "vocab": 250880, "bias": True}),
-        (r".", {"bias": True}),
-    ),
-    "misc": (
-        (r"MT-NLG", _GPT),
-        (r"NeoX", {"vocab": 50432, "parallel_block": True, "bias": True}),
-        (r"Nemotron", {"tied_embeddings": False}),
-    ),
-    "mlperf": ((r"GPT-3", {"bias": True, "learned_positions": True}),),
-}
-_LLAMA = {"gated": True, "tied_embeddings": False}
-
-
-def machine_of(row: dict[str, Any]) -> Machine:
-    """The row's hardware.
-
-    Raises:
-        Inexpressible: an accelerator without measured kernel efficiencies, or no count.
-    """
-    text = str(row.get("accel", "")).lower().replace("_", " ")
-    for pattern, part in _ACCELERATORS:
-        if re.search(pattern, text):
-            accelerator = part
-            break
-    else:
-        accelerator = None
-    if accelerator is None:
-        raise Inexpressible(f"no measured kernel efficiencies for accelerator {row.get('accel')!r} yet")
-    count = row.get("n_gpus") or row.get("n_accel")
-    if not isinstance(count, int):
-        if row.get("source") == "seqsel_text" and row.get("tp"):
-            count = int(row["tp"])
-        else:
-            raise Inexpressible("the number of accelerators is not stated")
-    nics, gbps, protocol = _network(row, accelerator)
-    return Machine(
-        accelerator, count, min(int(row.get("per_node") or row.get("gpus_per_node") or 8), count), nics, gbps, protocol
-    )
-
-
-def _network(row: dict[str, Any], accelerator: str) -> tuple[int, float, str]:
-    text = str(row.get("inter") or row.get("host_networking") or "")
-    if "1600 Gbps node-node" in str(row.get("section", "")):
-        return 8, 200.0, "roce"
-    protocol = (
-        "omnipath_100" if "Omni-Path" in text else "roce" if re.search(r"roce|ethernet", text, re.I) else "infiniband"
-    )
-    compute = re.search(r"(?:Compute: )?(\d+)x\D*?(?:[A-Za-z0-9-]+ )*?(\d+)\s*Gb/s", text.split("Compute:")[-1])
-    if compute:
-        return int(compute[1]), float(compute[2]), protocol
-    if (per_gpu := re.search(r"(\d+)\s*Gb/s.*per GPU", text)) is not None:
-        return 8, float(per_gpu[1]), protocol
-    nics, gbps = _NICS.get(accelerator, (8, 400.0))
-    return nics, gbps, protocol
-
-
-def model_of(row: dict[str, Any]) -> Model | str:
-    """The row's model: its printed shape, completed by what its source says of all its models, or a preset's name."""
-    source, name = str(row.get("source")), str(row.get("model", ""))
-    if source == "foundry" and (match := re.match(r"MPT-(\d+)(b|m)$", name)):
-        return f"mpt-{match[1]}{match[2]}"
-    if re.search(r"LLAMA3_70B|Llama 3(\.1)? 70B", name, re.I):
-        return "llama3-70b"
-    if re.search(r"LLAMA3\.1_405B|Llama 3(\.1)? 405B", name, re.I):
-        return "llama3-405b"
-    if re.search(r"Llama 3(\.1)? 8B", name, re.I):
-        return "llama3-8b"
-    shape: dict[str, Any] = {"vocab": 51200}
-    for pattern, known in _SHAPES.get(source, ()):
-        if re.search(pattern, name):
-            shape |= known
-            break
-    for ours, theirs in {
-        "layers": "layers",
-        "hidden": "h",
-        "heads": "heads",
-        "kv_heads": "kv_heads",
-        "ffn": "ffn",
-        "vocab": "vocab",
-    }.items():
-        if isinstance(row.get(theirs), int):
-            shape[ours] = row[theirs]
-    if re.search("llama", name, re.I):
-        shape |= _LLAMA
-    if row.get("method") == "MegaScale":
-        shape["parallel_block"] = True  # its first optimisation (NSDI'24, section 3.1)
-    if "layers" not in shape and "layers_note" in row:
-        shape["layers"] = _layers_from_size(name, shape, int(row.get("pp", 1)))
-    for needed in ("layers", "hidden", "heads"):
-        if needed not in shape:
-            raise Inexpressible(f"the model's {needed} is not stated and {name!r} is not a known preset")
-    return Model(name=name, **shape)
-
-
-def _layers_from_size(name: str, shape: dict[str, Any], stages: int) -> int:
-    """Layers from the printed size, as near as whole pipeline stages allow: (N - V h) / 12 h²."""
-    match = re.match(r"([\d.]+)B$", name)
-    if match is None:
-        raise Inexpressible("neither layers nor size is stated")
-    layers: float = (float(match[1]) * 1e9 - shape["vocab"] * shape["hidden"]) / (12 * shape["hidden"] ** 2)
-    return max(stages, round(layers / stages) * stages)
 
 
 def case_of(row: dict[str, Any]) -> Case:
@@ -272,8 +128,12 @@ def _stack(row: dict[str, Any], source: str) -> str:
         return "llm-foundry-pure" if row.get("mp_mode") == "PURE" else "llm-foundry"
     if row.get("scheme") == "ZeRO-3":
         return "deepspeed-zero3"
+    if isinstance(row.get("stack"), str):
+        return str(row["stack"])
     if source not in _STACKS:
-        raise Inexpressible(f"the software stack of source {source!r} is not known")
+        raise Inexpressible(
+            f"the software stack of source {source!r} is not known; name it in a field 'stack' of the row"
+        )
     return _STACKS[source]
 
 

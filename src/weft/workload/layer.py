@@ -79,7 +79,8 @@ def layer_backward(shard: Shard, kernels: Kernels, stack: Stack) -> PassTime:
     gemm = 0.0
     for k, n in shard.matrices():
         gemm += kernels.gemm(shard.tokens, k, n)
-        gemm += kernels.gemm(k, n, shard.tokens, output_bytes=2.0 * stack.gradient_bytes)
+        # Both operands were quantised for the forward pass and the input gradient.
+        gemm += kernels.gemm(k, n, shard.tokens, output_bytes=2.0 * stack.gradient_bytes, quantised=True)
     return PassTime(
         gemm, stack.attention.backward(shard, kernels), _elements(shard, kernels, stack, stack.backward_passes)
     )

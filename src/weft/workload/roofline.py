@@ -50,9 +50,14 @@ class Kernels:
     element_bytes: float
     cast_Bps: float | None = None
 
-    def gemm(self, m: int, n: int, k: int, *, output_bytes: float = 2.0, count: int = 1) -> float:
-        """Seconds for ``count`` independent products of (m×k) by (k×n) in one launch."""
-        return _gemm_time(self, m, n, k, output_bytes, count)
+    def gemm(
+        self, m: int, n: int, k: int, *, output_bytes: float = 2.0, count: int = 1, quantised: bool = False
+    ) -> float:
+        """Seconds for ``count`` independent products of (m×k) by (k×n) in one launch.
+
+        ``quantised``: the FP8 operand is there already, and needs no pass of its own.
+        """
+        return _gemm_time(self, m, n, k, output_bytes, count, quantised)
 
     def stream(self, size_bytes: float) -> float:
         """Seconds for an element-wise kernel that moves so many bytes."""
@@ -60,7 +65,7 @@ class Kernels:
 
 
 @lru_cache(maxsize=65536)
-def _gemm_time(kernels: Kernels, m: int, n: int, k: int, output_bytes: float, count: int) -> float:
+def _gemm_time(kernels: Kernels, m: int, n: int, k: int, output_bytes: float, count: int, quantised: bool) -> float:
     best = math.inf
     aligned = all(size * kernels.element_bytes % 16 == 0 for size in (n, k))
     for rows, columns in _TILES:
@@ -71,7 +76,7 @@ def _gemm_time(kernels: Kernels, m: int, n: int, k: int, output_bytes: float, co
         flops = 2.0 * rows * columns * (k + kernels.gemm_prologue_k)
         best = min(best, waves * kernels.multiprocessors * flops / (kernels.peak * fraction))
     moved = count * (kernels.element_bytes * (m * k + n * k) + output_bytes * m * n)
-    cast = count * 5.0 * m * k / kernels.cast_Bps if kernels.cast_Bps else 0.0
+    cast = count * 5.0 * m * k / kernels.cast_Bps if kernels.cast_Bps and not quantised else 0.0
     return kernels.launch_s + max(best, moved / kernels.gemm_memory_Bps) + cast
 
 
