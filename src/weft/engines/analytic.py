@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Sequence
 
 from weft.collectives import Estimate, Library, estimate
 from weft.errors import InternalError
 from weft.fabric import Fabric
+from weft.fabric.group import CommGroup
 from weft.workload.program import Communication
 
 
@@ -15,9 +17,11 @@ class AnalyticEngine:
     """Closed forms of `weft.collectives` over the levels that a group crosses; O(log n) a communication."""
 
     name = "analytic"
+    contends = False
 
     def __init__(self, fabric: Fabric, library: Library) -> None:
         self.fabric, self.library = fabric, library
+        self._groups: dict[Sequence[int], CommGroup] = {}
         self._heap: list[tuple[float, int]] = []
         self._estimates: dict[Communication, Estimate] = {}
 
@@ -25,17 +29,16 @@ class AnalyticEngine:
         """The closed form of one communication (memoised)."""
         found = self._estimates.get(communication)
         if found is None:
-            group = self.fabric.group(communication.ranks)
+            group = self._groups.get(communication.ranks)
+            if group is None:
+                group = self._groups[communication.ranks] = self.fabric.group(communication.ranks)
             found = estimate(communication.kind, communication.size_bytes, group, library=self.library)
             self._estimates[communication] = found
         return found
 
     def start(self, token: int, communication: Communication, now_s: float) -> None:
         """Put a communication in flight."""
-        seconds = self.alone_s(communication)
-        if not seconds >= 0:
-            raise InternalError(f"{communication.kind} of {communication.size_bytes} B takes {seconds} s")
-        heapq.heappush(self._heap, (now_s + seconds, token))
+        heapq.heappush(self._heap, (now_s + self.alone_s(communication), token))
 
     def peek(self) -> float:
         """When the next communication ends."""
@@ -46,8 +49,15 @@ class AnalyticEngine:
         return heapq.heappop(self._heap)
 
     def alone_s(self, communication: Communication) -> float:
-        """Seconds of all repeats of a communication."""
-        return self.estimate(communication).time_s * communication.repeat
+        """Seconds of all repeats of a communication.
+
+        Raises:
+            InternalError: not a number, or negative.
+        """
+        seconds = self.estimate(communication).time_s * communication.repeat
+        if not seconds >= 0:
+            raise InternalError(f"{communication.kind} of {communication.size_bytes} B takes {seconds} s")
+        return seconds
 
     def bound(self, communication: Communication) -> str:
         """The link class that limits a communication."""

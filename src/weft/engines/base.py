@@ -12,9 +12,14 @@ class Engine(Protocol):
 
     The executor starts communications as the job's DAG releases them and asks for the next one to end. A closed form
     knows the end at the start; a fluid or packet engine moves its own clock no further than it must to answer.
+
+    Attributes:
+        name: as users choose it.
+        contends: a communication's time depends on what else is in flight; otherwise it is always ``alone_s``.
     """
 
     name: str
+    contends: bool
 
     def start(self, token: int, communication: Communication, now_s: float) -> None:
         """Put a communication in flight at ``now_s``; ``token`` names it."""

@@ -1,7 +1,8 @@
 """The executor: walks a job's DAG, runs compute on its clock and communication on an engine's.
 
 Event-driven and deterministic: simultaneous ends are taken in order of operation number. O((n + e) log n) for n
-operations and e dependencies, plus the engine's work.
+operations and e dependencies, plus the engine's work; where the engine's transfers do not contend, O(n + e) by
+`weft.engines.sweep`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.engines.base import Engine
+from weft.engines.sweep import CROWDING, sweep
 from weft.errors import InternalError
 from weft.workload.program import Category, Program, Stream
 
@@ -49,6 +51,21 @@ def execute(program: Program, engine: Engine, *, slowdown: float = 0.0) -> Execu
     Raises:
         InternalError: operations wait for each other in a circle.
     """
+    swept = None if engine.contends else sweep(program, _alone_s(program, engine), slowdown)
+    start, end = swept or _run_events(program, engine, slowdown)
+    return Execution(program, np.array(start), np.array(end))
+
+
+def _alone_s(program: Program, engine: Engine) -> list[float]:
+    """Seconds of every operation with nothing else in flight."""
+    alone = np.array([engine.alone_s(each) for each in program.communications] + [0.0])
+    index = np.array(program.communication, int)
+    seconds: list[float] = np.where(index < 0, program.seconds, alone[index]).tolist()
+    return seconds
+
+
+def _run_events(program: Program, engine: Engine, slowdown: float) -> tuple[list[float], list[float]]:
+    """Start and end of every operation, event by event."""
     count = len(program)
     waiting, followers = _dependencies(program)
     start = [math.nan] * count
@@ -81,7 +98,7 @@ def execute(program: Program, engine: Engine, *, slowdown: float = 0.0) -> Execu
             waiting[follower] -= 1
             if waiting[follower] == 0:
                 heapq.heappush(ready, (now, follower))
-    return Execution(program, np.array(start), np.array(end))
+    return start, end
 
 
 class _Compute:
@@ -108,10 +125,9 @@ class _Compute:
         Data- and context-parallel collectives slow compute. Point-to-point transfers need next to no multiprocessors,
         and tensor-parallel overlap that works on pieces of one product moves them by copy engine.
         """
-        program = self.program
-        if self.share == 1.0 or program.stream[op] not in (Stream.DP, Stream.CP):
+        if self.share == 1.0 or self.program.stream[op] not in CROWDING:
             return
-        rank = program.rank[op]
+        rank = self.program.rank[op]
         was, self.beside[rank] = self.beside[rank], self.beside[rank] + change
         if self.active[rank] >= 0 and (was == 0) != (self.beside[rank] == 0):
             self.left[rank] -= (now - self.since[rank]) * (1.0 if was == 0 else self.share)
@@ -155,53 +171,54 @@ def breakdown(execution: Execution) -> dict[str, float]:
     """Where a step's seconds go, as a mean over representative ranks; the parts add up to the span.
 
     Time on the compute stream counts as its operation's category. Time it stands idle counts as the category of the
-    communication that released the next operation, up to that communication's own length; what is left, and all waiting
-    for other stages' compute, is bubble.
+    communication that released the next operation, up to that communication's own length; what is left, and all
+    waiting for other stages' compute, is bubble.
     """
     program = execution.program
-    start, end = execution.start_s.tolist(), execution.end_s.tolist()
-    by_rank: list[list[int]] = [[] for _ in program.ranks]
-    for op, rank in enumerate(program.rank):
-        by_rank[rank].append(op)
-    totals = dict.fromkeys(Category, 0.0)
-    bubble = 0.0
-    for operations in by_rank:
-        bubble += _attribute(program, operations, start, end, execution.span_s, totals)
+    category, compute = np.array(program.category, int), np.array(program.stream, int) == Stream.COMPUTE
+    by_rank = np.argsort(program.rank, kind="stable")
+    ends = np.cumsum(np.bincount(program.rank, minlength=len(program.ranks)))
+    totals, bubble = np.zeros(len(Category)), 0.0
+    for operations in np.split(by_rank, ends[:-1]):
+        if len(operations):
+            bubble += _attribute(execution, operations, operations[compute[operations]], category, totals)
+        else:
+            bubble += execution.span_s
     ranks = max(1, len(program.ranks))
-    result = {"compute": totals[Category.COMPUTE] / ranks}
-    for category in (Category.TP, Category.PP, Category.DP, Category.EP, Category.CP):
-        result[f"exposed_{category.name.lower()}"] = totals[category] / ranks
+    result = {"compute": float(totals[Category.COMPUTE]) / ranks}
+    for each in (Category.TP, Category.PP, Category.DP, Category.EP, Category.CP):
+        result[f"exposed_{each.name.lower()}"] = float(totals[each]) / ranks
     result["bubble"] = bubble / ranks
     return result
 
 
 def _attribute(
-    program: Program,
-    operations: list[int],
-    start: list[float],
-    end: list[float],
-    span_s: float,
-    totals: dict[Category, float],
+    execution: Execution,
+    operations: NDArray[np.int64],
+    computing: NDArray[np.int64],
+    category: NDArray[np.int64],
+    totals: NDArray[np.float64],
 ) -> float:
-    """Add one rank's busy and exposed seconds to ``totals``; return its bubble."""
-    bubble = clock = last_end = 0.0
-    last = -1
-    for op in operations:
-        if end[op] >= last_end:
-            last, last_end = op, end[op]
-        if program.stream[op] != Stream.COMPUTE:
-            continue
-        gap = start[op] - clock
-        if gap > 0:
-            blocker = max(program.dependencies[op], key=lambda dep: (end[dep], dep), default=-1)
-            if blocker >= 0 and program.communication[blocker] >= 0:
-                exposed = min(gap, end[blocker] - start[blocker])
-                totals[Category(program.category[blocker])] += exposed
-                gap -= exposed
-            bubble += gap
-        totals[Category(program.category[op])] += end[op] - start[op]
-        clock = end[op]
-    if last_end > clock:
-        totals[Category(program.category[last])] += last_end - clock
-        clock = last_end
-    return bubble + span_s - clock
+    """Add one rank's busy and exposed seconds to ``totals``, by category; return its bubble.
+
+    Args:
+        operations: the rank's.
+        computing: those on its compute stream.
+        category: of every operation of the program.
+    """
+    program, start, end = execution.program, execution.start_s, execution.end_s
+    totals += np.bincount(category[computing], end[computing] - start[computing], minlength=len(totals))
+    bubble = 0.0
+    gaps = start[computing] - np.concatenate([[0.0], end[computing[:-1]]])
+    idle = np.flatnonzero(gaps > 0)
+    for op, gap in zip(computing[idle].tolist(), gaps[idle].tolist(), strict=True):
+        blocker = max(program.dependencies[op], key=lambda dep: (end[dep], dep), default=-1)
+        if blocker >= 0 and program.communication[blocker] >= 0:
+            exposed = min(gap, float(end[blocker] - start[blocker]))
+            totals[category[blocker]] += exposed
+            gap -= exposed
+        bubble += gap
+    last = operations[len(operations) - 1 - int(np.argmax(end[operations][::-1]))]
+    clock = float(end[computing[-1]]) if len(computing) else 0.0
+    totals[category[last]] += max(0.0, float(end[last]) - clock)
+    return bubble + execution.span_s - max(clock, float(end[last]))

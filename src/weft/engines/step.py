@@ -91,7 +91,8 @@ def run_step(fabric: Fabric, job: Job, *, engine: str = "analytic", fold: bool =
     """
     if engine not in ENGINES:
         raise UnknownName("engine", engine, ENGINES)
-    resolved, memory = plan_on(fabric, job), memory_on(fabric, job)
+    resolved = plan_on(fabric, job)
+    memory = _memory(fabric, resolved)
     timer = ENGINES[engine](fabric, load_library(library_for(fabric.accelerator), fabric.catalog))
     short = _shortest_periodic(resolved) if fold else resolved.micro_batches
     execution = execute(step_program(replace(resolved, micro_batches=short)), timer, slowdown=resolved.overlap_slowdown)
@@ -101,7 +102,8 @@ def run_step(fabric: Fabric, job: Job, *, engine: str = "analytic", fold: bool =
         longer = execute(step_program(more), timer, slowdown=resolved.overlap_slowdown)
         periods = (resolved.micro_batches - short) / resolved.mapping.pp
         step_s += periods * (longer.span_s - execution.span_s)
-        parts = {name: value + periods * (breakdown(longer)[name] - value) for name, value in parts.items()}
+        more_parts = breakdown(longer)
+        parts = {name: value + periods * (more_parts[name] - value) for name, value in parts.items()}
     return StepRun(resolved, execution, timer, memory, step_s, parts, resolved.micro_batches - short)
 
 
@@ -118,8 +120,11 @@ def plan_on(fabric: Fabric, job: Job) -> Plan:
 
 def memory_on(fabric: Fabric, job: Job) -> Memory:
     """Memory of a job's fullest rank, without running it."""
-    capacity = fabric.catalog.get("accelerators", fabric.accelerator).si("hbm_gb")
-    return memory_of(plan_on(fabric, job), capacity)
+    return _memory(fabric, plan_on(fabric, job))
+
+
+def _memory(fabric: Fabric, resolved: Plan) -> Memory:
+    return memory_of(resolved, fabric.catalog.get("accelerators", fabric.accelerator).si("hbm_gb"))
 
 
 def _shortest_periodic(resolved: Plan) -> int:

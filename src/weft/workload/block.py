@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from weft.workload import layer
-from weft.workload.program import Category, Communication, Program, Stream
+from weft.workload.program import Category, Communication, Operation, Stream
 from weft.workload.training import Chunk, Plan
 
 
@@ -43,65 +43,83 @@ class Block:
     compute_s: float
     traffic: tuple[Traffic, ...]
 
-    def emit(self, program: Program, plan: Plan, rank: int, label: str, after: list[int]) -> int:
-        """Append the block; return the operation that ends it.
+    def operations(self, overlaps: frozenset[str]) -> list[Operation]:
+        """The block's operations, the last of which ends it.
 
-        What stands alone follows the compute on the same stream: layers alternate between the two, and so the sum is
-        the same.
+        What stands alone follows the compute on the same stream: layers alternate between the two, with the same sum.
         """
-        beside: list[int] = []
-        alone: list[tuple[Category, Communication]] = []
+        beside: list[Operation] = []
+        alone: list[Operation] = []
         for each in self.traffic:
-            hidden, shown = each.split(plan.overlaps)
+            hidden, shown = each.split(overlaps)
             if hidden is not None:
                 stream = Stream.TP if each.category == Category.TP else Stream.CP
-                beside.append(program.communicate(rank, stream, each.category, hidden, label, after))
+                beside.append(Operation(stream, each.category, 0.0, hidden))
             if shown is not None:
-                alone.append((each.category, shown))
-        last = program.compute(rank, self.compute_s, label, after)
-        for category, shown in alone:
-            last = program.communicate(rank, Stream.COMPUTE, category, shown, label, [last, *beside])
-        if beside and not alone:
-            last = program.compute(rank, 0.0, label, [last, *beside])
-        return last
+                alone.append(Operation(Stream.COMPUTE, each.category, 0.0, shown, after=()))
+        if beside:
+            # Whatever ends the block, if only an empty operation, waits for what runs beside its compute.
+            joins = alone[0] if alone else Operation(Stream.COMPUTE, Category.COMPUTE)
+            alone[:1] = [replace(joins, after=tuple(range(len(beside))))]
+        return [*beside, Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s), *alone]
 
 
 def forward_block(plan: Plan, stage: int, layers: int, *, embeds: bool = False, heads: bool = False) -> Block:
     """Forward pass of ``layers`` layers, with the embedding or the head where the chunk has them."""
-    shard, stack = plan.shard, plan.stack
-    compute = layers * (layer.layer_forward(shard, plan.kernels, stack).total_s + stack.layer_overhead_s)
-    if embeds:
-        compute += layer.embedding_time(shard, plan.plain_kernels)
-    if heads:
-        compute += layer.head_forward(shard, plan.plain_kernels, stack)
-    return Block(compute, tuple(_traffic(plan, stage, layers, backward=False)))
+    return block_of(plan, stage, Chunk(layers, embeds, heads), backward=False)
 
 
 def backward_block(plan: Plan, stage: int, layers: int, *, embeds: bool = False, heads: bool = False) -> Block:
     """Backward pass of ``layers`` layers with what it recomputes."""
-    shard, stack, job = plan.shard, plan.stack, plan.job
-    full = layers if job.recompute == "full" else 0
-    if job.recompute == "full" and job.recompute_layers is not None:
-        full = min(layers, job.recompute_layers)
-    compute = layers * (layer.layer_backward(shard, plan.kernels, stack).total_s + stack.layer_overhead_s)
-    again = layer.recompute(shard, plan.kernels, stack, job.recompute).total_s
-    compute += (full if job.recompute == "full" else layers) * again
-    if embeds:
+    return block_of(plan, stage, Chunk(layers, embeds, heads), backward=True)
+
+
+def block_of(plan: Plan, stage: int, chunk: Chunk, *, backward: bool) -> Block:
+    """One pass of a chunk on a stage."""
+    return Block(compute_s(plan, chunk, backward=backward), traffic_of(plan, stage, chunk.layers, backward=backward))
+
+
+def compute_s(plan: Plan, chunk: Chunk, *, backward: bool) -> float:
+    """Compute seconds of one pass of a chunk, the same on every stage."""
+    return _backward_s(plan, chunk) if backward else _forward_s(plan, chunk)
+
+
+def traffic_of(plan: Plan, stage: int, layers: int, *, backward: bool) -> tuple[Traffic, ...]:
+    """The collectives inside one pass of some layers on a stage; recomputation repeats those of the forward pass."""
+    traffic = _traffic(plan, stage, layers, backward=backward)
+    if backward:
+        traffic += _traffic(plan, stage, _recomputed(plan, layers), backward=False)
+    return tuple(traffic)
+
+
+def _forward_s(plan: Plan, chunk: Chunk) -> float:
+    shard, stack = plan.shard, plan.stack
+    compute = chunk.layers * (layer.layer_forward(shard, plan.kernels, stack).total_s + stack.layer_overhead_s)
+    if chunk.embeds:
         compute += layer.embedding_time(shard, plan.plain_kernels)
-    if heads:
+    if chunk.heads:
+        compute += layer.head_forward(shard, plan.plain_kernels, stack)
+    return compute
+
+
+def _backward_s(plan: Plan, chunk: Chunk) -> float:
+    shard, stack, mode = plan.shard, plan.stack, plan.job.recompute
+    compute = chunk.layers * (layer.layer_backward(shard, plan.kernels, stack).total_s + stack.layer_overhead_s)
+    again = layer.recompute(shard, plan.kernels, stack, mode).total_s
+    compute += (_recomputed(plan, chunk.layers) if mode == "full" else chunk.layers) * again
+    if chunk.embeds:
+        compute += layer.embedding_time(shard, plan.plain_kernels)
+    if chunk.heads:
         compute += layer.head_backward(shard, plan.plain_kernels, stack)
-    traffic = list(_traffic(plan, stage, layers, backward=True))
-    if full:
-        traffic += _traffic(plan, stage, full, backward=False)
-    return Block(compute, tuple(traffic))
+    return compute
 
 
-def chunk_blocks(plan: Plan, stage: int, chunk: Chunk) -> tuple[Block, Block]:
-    """(forward, backward) of a whole chunk."""
-    return (
-        forward_block(plan, stage, chunk.layers, embeds=chunk.embeds, heads=chunk.heads),
-        backward_block(plan, stage, chunk.layers, embeds=chunk.embeds, heads=chunk.heads),
-    )
+def _recomputed(plan: Plan, layers: int) -> int:
+    """Layers of a chunk whose whole forward pass runs again."""
+    if plan.job.recompute != "full":
+        return 0
+    most = plan.job.recompute_layers
+    return layers if most is None else min(layers, most)
 
 
 def _traffic(plan: Plan, stage: int, layers: int, *, backward: bool) -> list[Traffic]:

@@ -1,17 +1,17 @@
-"""The program of a step whose weights stay put over its micro-batches.
+"""The program of a step whose weights stay put over its micro-batches: data, tensor, context and pipeline parallel.
 
-Data, tensor, context and pipeline parallel, as in Megatron.
-
-Steady state: the step starts by gathering the parameters that the last step's sharded optimizer updated (ZeRO-1 to 3)
-and ends when the optimizer has run on every stage.
+This is Megatron's step in its steady state: it starts by gathering the parameters that the last step's sharded
+optimizer updated (ZeRO-1 to 3) and ends when the optimizer has run on every stage.
 """
 
 from __future__ import annotations
 
-from weft.workload.block import Block, backward_block, chunk_blocks, forward_block
-from weft.workload.pipeline import Pass, order
-from weft.workload.program import Category, Communication, Program, Stream
-from weft.workload.training import Plan
+from dataclasses import dataclass, replace
+
+from weft.workload.block import Block, block_of, compute_s, traffic_of
+from weft.workload.pipeline import order
+from weft.workload.program import Category, Communication, Operation, Pattern, Program, Stream
+from weft.workload.training import Chunk, Plan
 
 # Gradient buckets per chunk: enough that the last one, which nothing hides, is small; as Megatron's bucketing does.
 _PIECES = 8
@@ -22,124 +22,175 @@ def pipelined_step(plan: Plan) -> Program:
     return _Writer(plan).write()
 
 
+@dataclass(slots=True)
+class _Lane:
+    """All passes of one chunk of a stage in one direction.
+
+    Attributes:
+        operations: a pass, with its transfer to the next stage.
+        pattern: the same, ready to append; None until the first pass is written.
+        apart: the micro-batch whose pass is written piece by piece beside data-parallel traffic; -1 for none.
+        ended: by micro-batch, the operation that the next stage waits for; -1 until it is written.
+        source: ``ended`` of the lane that feeds this one; None at the pipeline's ends.
+    """
+
+    stage: int
+    chunk: int
+    backward: bool
+    operations: list[Operation]
+    transfer: Operation | None
+    apart: int
+    ended: list[int]
+    source: list[int] | None = None
+    pattern: Pattern | None = None
+
+
 class _Writer:
     def __init__(self, plan: Plan) -> None:
         self.plan, self.stages, self.virtual = plan, plan.mapping.pp, plan.job.parallelism.interleave
         self.program = Program(ranks=[plan.mapping.data_group(stage)[0] for stage in range(self.stages)])
-        self.blocks = [[chunk_blocks(plan, s, chunk) for chunk in plan.chunks[s]] for s in range(self.stages)]
-        self.ended: dict[tuple[int, Pass], int] = {}
+        self.seconds: dict[tuple[Chunk, bool], float] = {}
         self.gathered: dict[tuple[int, int], list[int]] = {}
-        self.reductions: dict[int, list[int]] = {stage: [] for stage in range(self.stages)}
-        self.deferred: dict[int, list[tuple[Communication, int]]] = {stage: [] for stage in range(self.stages)}
-        self.sharded = plan.job.parallelism.zero >= 1 and plan.shard_ranks > 1
+        self.reductions: list[list[int]] = [[] for _ in range(self.stages)]
+        self.deferred: list[list[tuple[Communication, int]]] = [[] for _ in range(self.stages)]
+        self.gathers = plan.job.parallelism.zero >= 1 and plan.shard_ranks > 1
         self.overlaps_dp = "dp" in plan.overlaps
+        self.lanes = [
+            [[self._lane(stage, chunk, backward) for chunk in range(self.virtual)] for backward in (False, True)]
+            for stage in range(self.stages)
+        ]
 
     def write(self) -> Program:
-        plan = self.plan
+        plan, lanes = self.plan, self.lanes
+        self._connect()
         orders = [order(stage, self.stages, plan.micro_batches, self.virtual) for stage in range(self.stages)]
-        for stage in range(self.stages):
-            if self.sharded:
+        if self.gathers:
+            for stage in range(self.stages):
                 self._gather_parameters(stage)
         position = [0] * self.stages
         remaining = sum(len(passes) for passes in orders)
         # Stages take turns; a pass is written once what it needs has been, so that dependencies come first.
         while remaining:
-            for stage in range(self.stages):
-                while position[stage] < len(orders[stage]) and self._ready(stage, orders[stage][position[stage]]):
-                    self._pass(stage, orders[stage][position[stage]])
-                    position[stage] += 1
-                    remaining -= 1
+            for stage, passes in enumerate(orders):
+                at = start = position[stage]
+                while at < len(passes):
+                    micro_batch, chunk, backward = passes[at]
+                    if not self._written(lanes[stage][backward][chunk], micro_batch):
+                        break
+                    at += 1
+                position[stage] = at
+                remaining -= at - start
         for stage in range(self.stages):
             self._finish(stage)
         return self.program
 
-    def _upstream(self, stage: int, step: Pass) -> tuple[int, Pass] | None:
-        """The pass on the neighbouring stage that feeds this one; None at the pipeline's ends."""
-        direction = -1 if not step.backward else 1
-        neighbour, chunk = stage + direction, step.chunk
-        if neighbour < 0 or neighbour >= self.stages:
-            neighbour %= self.stages
-            chunk += direction
-            if chunk < 0 or chunk >= self.virtual:
-                return None
-        return neighbour, Pass(step.micro_batch, chunk, step.backward)
+    def _lane(self, stage: int, chunk: int, backward: bool) -> _Lane:
+        plan = self.plan
+        held = plan.chunks[stage][chunk]
+        if (held, backward) not in self.seconds:
+            self.seconds[(held, backward)] = compute_s(plan, held, backward=backward)
+        traffic = traffic_of(plan, stage, held.layers, backward=backward)
+        operations = Block(self.seconds[(held, backward)], traffic).operations(plan.overlaps)
+        transfer = self._transfer(stage, chunk, backward)
+        if transfer is not None:
+            operations.append(replace(transfer, after=(len(operations) - 1,)))
+        first, last = 0 if self.gathers else -1, plan.micro_batches - 1 if plan.shard_replicas > 1 else -1
+        apart = last if backward else first
+        return _Lane(stage, chunk, backward, operations, transfer, apart, [-1] * plan.micro_batches)
 
-    def _ready(self, stage: int, step: Pass) -> bool:
-        source = self._upstream(stage, step)
-        return source is None or (source[0], source[1]) in self.ended
-
-    def _pass(self, stage: int, step: Pass) -> None:
-        program, plan = self.program, self.plan
-        label = f"{'B' if step.backward else 'F'}{step.micro_batch}" + (f".{step.chunk}" if self.virtual > 1 else "")
-        source = self._upstream(stage, step)
-        after = [self.ended[source]] if source else []
-        last_micro_batch = step.micro_batch == plan.micro_batches - 1
-        if not step.backward and step.micro_batch == 0 and (stage, step.chunk) in self.gathered:
-            end = self._first_forward(stage, step.chunk, label, after)
-        elif step.backward and last_micro_batch and plan.shard_replicas > 1:
-            end = self._last_backward(stage, step.chunk, label, after)
-        else:
-            end = self.blocks[stage][step.chunk][step.backward].emit(program, plan, stage, label, after)
-        self.ended[(stage, step)] = self._send(stage, step, label, end)
-
-    def _send(self, stage: int, step: Pass, label: str, end: int) -> int:
-        """Pass activations (or their gradients) on; returns what the receiver waits for."""
-        mapping = self.plan.mapping
-        direction = 1 if not step.backward else -1
-        at_end = (
-            (step.chunk == self.virtual - 1 and stage == self.stages - 1)
-            if direction > 0
-            else (step.chunk == 0 and stage == 0)
-        )
-        if self.stages == 1 or at_end:
-            return end
-        pair = mapping.pipeline_neighbour(stage if direction > 0 else (stage - 1) % self.stages)
-        size = self.plan.shard.activation_bytes / mapping.tp
-        transfer = Communication("send_recv", size, pair)
+    def _transfer(self, stage: int, chunk: int, backward: bool) -> Operation | None:
+        """What passes activations (or their gradients) on; None at the pipeline's ends."""
+        end = (0, 0) if backward else (self.stages - 1, self.virtual - 1)
+        if self.stages == 1 or (stage, chunk) == end:
+            return None
+        pair = self.plan.mapping.pipeline_neighbour((stage - 1) % self.stages if backward else stage)
+        size = self.plan.shard.activation_bytes / self.plan.mapping.tp
         stream = Stream.PP if "pp" in self.plan.overlaps else Stream.COMPUTE
-        return self.program.communicate(stage, stream, Category.PP, transfer, label, [end])
+        return Operation(stream, Category.PP, 0.0, Communication("send_recv", size, pair))
 
-    def _pieces(self, stage: int, chunk_index: int) -> list[tuple[int, float, bool, bool]]:
-        """Split a chunk into up to `_PIECES` runs of layers: (layers, parameters, embeds, heads)."""
-        plan, chunk = self.plan, self.plan.chunks[stage][chunk_index]
-        count = max(1, min(_PIECES, chunk.layers))
-        pieces = []
-        for i in range(count):
-            layers = chunk.layers * (i + 1) // count - chunk.layers * i // count
-            part = type(chunk)(layers, chunk.embeds and i == 0, chunk.heads and i == count - 1)
-            pieces.append((layers, plan.chunk_parameters(part), part.embeds, part.heads))
-        return pieces
+    def _connect(self) -> None:
+        """Tell every lane which lane of a neighbouring stage feeds it."""
+        slots = self.stages * self.virtual
+        for slot in range(slots):
+            chunk, stage = divmod(slot, self.stages)
+            for backward, before in ((False, slot - 1), (True, slot + 1)):
+                if 0 <= before < slots:
+                    neighbour = self.lanes[before % self.stages][backward][before // self.stages]
+                    self.lanes[stage][backward][chunk].source = neighbour.ended
+
+    def _written(self, lane: _Lane, micro_batch: int) -> bool:
+        """Write a pass; False where what it needs has not been written yet."""
+        after: list[int] = []
+        if lane.source is not None:
+            if lane.source[micro_batch] < 0:
+                return False
+            after = [lane.source[micro_batch]]
+        label = f"{'B' if lane.backward else 'F'}{micro_batch}" + (f".{lane.chunk}" if self.virtual > 1 else "")
+        if micro_batch == lane.apart:
+            lane.ended[micro_batch] = self._apart(lane, label, after)
+        else:
+            if lane.pattern is None:
+                lane.pattern = self.program.pattern(lane.stage, lane.operations)
+            lane.ended[micro_batch] = self.program.append(lane.pattern, label, after)
+        return True
+
+    def _apart(self, lane: _Lane, label: str, after: list[int]) -> int:
+        write = self._last_backward if lane.backward else self._first_forward
+        end = write(lane.stage, lane.chunk, label, after)
+        if lane.transfer is None:
+            return end
+        return self.program.append(self.program.pattern(lane.stage, [lane.transfer]), label, [end])
+
+    def _pieces(self, stage: int, chunk: int) -> list[Chunk]:
+        """Split a chunk into up to `_PIECES` runs of layers."""
+        whole = self.plan.chunks[stage][chunk]
+        count = max(1, min(_PIECES, whole.layers))
+        return [
+            Chunk(
+                whole.layers * (i + 1) // count - whole.layers * i // count,
+                embeds=whole.embeds and i == 0,
+                heads=whole.heads and i == count - 1,
+            )
+            for i in range(count)
+        ]
 
     def _gather_parameters(self, stage: int) -> None:
         """All-gather of 16-bit parameters, in pieces, before (or beside) the first forward pass."""
         shards = self.plan.mapping.shard_group(self.plan.shard_ranks, stage)
-        for v in range(self.virtual):
-            operations = []
-            for _, parameters, _, _ in self._pieces(stage, v):
-                gather = Communication("all_gather", 2.0 * parameters, shards)
-                stream = Stream.DP if self.overlaps_dp else Stream.COMPUTE
-                operations.append(self.program.communicate(stage, stream, Category.DP, gather, "gather parameters"))
-            self.gathered[(stage, v)] = operations
+        stream = Stream.DP if self.overlaps_dp else Stream.COMPUTE
+        for chunk in range(self.virtual):
+            self.gathered[(stage, chunk)] = [
+                self.program.communicate(
+                    stage,
+                    stream,
+                    Category.DP,
+                    Communication("all_gather", 2.0 * self.plan.chunk_parameters(piece), shards),
+                    "gather parameters",
+                )
+                for piece in self._pieces(stage, chunk)
+            ]
 
-    def _first_forward(self, stage: int, v: int, label: str, after: list[int]) -> int:
+    def _first_forward(self, stage: int, chunk: int, label: str, after: list[int]) -> int:
         end = -1
-        for gathered, (layers, _, embeds, heads) in zip(self.gathered[(stage, v)], self._pieces(stage, v), strict=True):
-            block = forward_block(self.plan, stage, layers, embeds=embeds, heads=heads)
-            end = block.emit(self.program, self.plan, stage, label, [*after, gathered])
+        for gathered, piece in zip(self.gathered[(stage, chunk)], self._pieces(stage, chunk), strict=True):
+            end = self._emit(stage, piece, label, [*after, gathered], backward=False)
         return end
 
-    def _last_backward(self, stage: int, v: int, label: str, after: list[int]) -> int:
+    def _last_backward(self, stage: int, chunk: int, label: str, after: list[int]) -> int:
         """Backward of the last micro-batch, piece by piece, each followed by its gradients' reduction."""
-        plan, end = self.plan, -1
-        for layers, parameters, embeds, heads in reversed(self._pieces(stage, v)):
-            block: Block = backward_block(plan, stage, layers, embeds=embeds, heads=heads)
-            end = block.emit(self.program, plan, stage, label, after)
-            for reduction in plan.gradient_reductions(stage, parameters):
+        end = -1
+        for piece in reversed(self._pieces(stage, chunk)):
+            end = self._emit(stage, piece, label, after, backward=True)
+            for reduction in self.plan.gradient_reductions(stage, self.plan.chunk_parameters(piece)):
                 if self.overlaps_dp:
                     self._reduce(stage, Stream.DP, reduction, end)
                 else:
                     self.deferred[stage].append((reduction, end))
         return end
+
+    def _emit(self, stage: int, piece: Chunk, label: str, after: list[int], *, backward: bool) -> int:
+        block = block_of(self.plan, stage, piece, backward=backward)
+        return self.program.append(self.program.pattern(stage, block.operations(self.plan.overlaps)), label, after)
 
     def _reduce(self, stage: int, stream: Stream, reduction: Communication, end: int) -> None:
         operation = self.program.communicate(stage, stream, Category.DP, reduction, "reduce gradients", [end])

@@ -51,6 +51,35 @@ class Communication:
     repeat: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a pattern.
+
+    Attributes:
+        communication: what it sends; None for compute, which takes ``seconds``.
+        after: the operations of the pattern, counted from its first, that it waits for besides the one before it on its
+            stream; None where it waits for what the whole pattern waits for.
+    """
+
+    stream: Stream
+    category: Category
+    seconds: float = 0.0
+    communication: Communication | None = None
+    after: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Operations of one rank that a program repeats, as columns ready to append; made by `Program.pattern`."""
+
+    rank: list[int]
+    stream: list[int]
+    category: list[int]
+    seconds: list[float]
+    communication: list[int]
+    after: list[tuple[int, ...] | None]
+
+
 @dataclass
 class Program:
     """Operations in an order in which every dependency comes first."""
@@ -71,7 +100,8 @@ class Program:
 
     def compute(self, rank: int, seconds: float, label: str, after: Sequence[int] = ()) -> int:
         """Append compute on a rank (an index into ``ranks``); return its number."""
-        return self._append(rank, Stream.COMPUTE, Category.COMPUTE, seconds, -1, label, after)
+        operation = Operation(Stream.COMPUTE, Category.COMPUTE, seconds)
+        return self.append(self.pattern(rank, [operation]), label, after)
 
     def communicate(
         self,
@@ -83,26 +113,42 @@ class Program:
         after: Sequence[int] = (),
     ) -> int:
         """Append a communication on a stream of a rank; return its number."""
+        operation = Operation(stream, category, 0.0, communication)
+        return self.append(self.pattern(rank, [operation]), label, after)
+
+    def pattern(self, rank: int, operations: Sequence[Operation]) -> Pattern:
+        """Prepare operations of a rank for `append`, which is then quick."""
+        return Pattern(
+            rank=[rank] * len(operations),
+            stream=[int(each.stream) for each in operations],
+            category=[int(each.category) for each in operations],
+            seconds=[each.seconds for each in operations],
+            communication=[self._number(each.communication) for each in operations],
+            after=[each.after for each in operations],
+        )
+
+    def append(self, pattern: Pattern, label: str, after: Sequence[int] = ()) -> int:
+        """Append a pattern's operations; return the number of the last.
+
+        Args:
+            after: the operations that the pattern waits for; negative numbers stand for none.
+        """
+        first = len(self.rank)
+        before = tuple([dep for dep in after if dep >= 0])
+        self.rank += pattern.rank
+        self.stream += pattern.stream
+        self.category += pattern.category
+        self.seconds += pattern.seconds
+        self.communication += pattern.communication
+        self.label += [label] * len(pattern.rank)
+        for inner in pattern.after:
+            self.dependencies.append(before if inner is None else tuple([first + i for i in inner]) if inner else inner)
+        return len(self.rank) - 1
+
+    def _number(self, communication: Communication | None) -> int:
+        if communication is None:
+            return -1
         index = self._index.setdefault(communication, len(self.communications))
         if index == len(self.communications):
             self.communications.append(communication)
-        return self._append(rank, stream, category, 0.0, index, label, after)
-
-    def _append(
-        self,
-        rank: int,
-        stream: int,
-        category: int,
-        seconds: float,
-        communication: int,
-        label: str,
-        after: Sequence[int],
-    ) -> int:
-        self.rank.append(rank)
-        self.stream.append(int(stream))
-        self.category.append(int(category))
-        self.seconds.append(seconds)
-        self.communication.append(communication)
-        self.label.append(label)
-        self.dependencies.append(tuple(dep for dep in after if dep >= 0))
-        return len(self.rank) - 1
+        return index

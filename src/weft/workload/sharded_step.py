@@ -6,8 +6,8 @@ reduce-scattered as each layer's backward ends; both share one communicator and 
 
 from __future__ import annotations
 
-from weft.workload.block import Block, backward_block, forward_block
-from weft.workload.program import Category, Communication, Program, Stream
+from weft.workload.block import block_of
+from weft.workload.program import Category, Communication, Operation, Pattern, Program, Stream
 from weft.workload.training import Chunk, Plan
 
 _PREFETCH = 2
@@ -15,50 +15,66 @@ _PREFETCH = 2
 
 def sharded_step(plan: Plan) -> Program:
     """Write the DAG of one step on one representative rank."""
-    program = Program(ranks=[0])
-    layers = plan.transformer.layers
-    units = [Chunk(1, i == 0, i == layers - 1) for i in range(layers)]
-    forward = [forward_block(plan, 0, 1, embeds=u.embeds, heads=u.heads) for u in units]
-    backward = [backward_block(plan, 0, 1, embeds=u.embeds, heads=u.heads) for u in units]
-    gathers = [
-        Communication("all_gather", 2.0 * plan.chunk_parameters(u), plan.mapping.shard_group(plan.shard_ranks))
-        for u in units
-    ]
-    if plan.shard_ranks == 1:
-        gathers = []
-    reductions: list[int] = []
-    for micro_batch in range(plan.micro_batches):
-        _sweep(program, plan, forward, gathers, f"F{micro_batch}")
+    return _Writer(plan).write()
+
+
+class _Writer:
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.program = plan, Program(ranks=[0])
+        self.stream = Stream.DP if "dp" in plan.overlaps else Stream.COMPUTE
+        layers = plan.transformer.layers
+        self.units = [Chunk(1, i == 0, i == layers - 1) for i in range(layers)]
+        shards = plan.mapping.shard_group(plan.shard_ranks)
+        self.forward: dict[Chunk, Pattern] = {}
+        self.backward: dict[Chunk, Pattern] = {}
+        self.gather: dict[Chunk, Pattern] = {}
+        self.reduce: dict[Chunk, list[Pattern]] = {}
+        for unit in dict.fromkeys(self.units):
+            parameters = plan.chunk_parameters(unit)
+            self.forward[unit] = self._block(unit, backward=False)
+            self.backward[unit] = self._block(unit, backward=True)
+            if plan.shard_ranks > 1:
+                self.gather[unit] = self._traffic(Communication("all_gather", 2.0 * parameters, shards))
+            if plan.shard_replicas > 1:
+                self.reduce[unit] = [self._traffic(each) for each in plan.gradient_reductions(0, parameters)]
+
+    def write(self) -> Program:
+        plan = self.plan
         # ZeRO-2 (SHARD_GRAD_OP) keeps the gathered parameters until the backward has used them.
-        again = list(reversed(gathers)) if plan.job.parallelism.zero == 3 else []
-        ends = _sweep(program, plan, list(reversed(backward)), again, f"B{micro_batch}", reduce=list(reversed(units)))
-        reductions += ends
-    program.compute(0, plan.optimizer_s(0), "optimizer", reductions)
-    return program
+        again = self.gather if plan.job.parallelism.zero == 3 else {}
+        last_to_first = self.units[::-1]
+        reductions: list[int] = []
+        for micro_batch in range(plan.micro_batches):
+            self._sweep(self.units, self.forward, self.gather, {}, f"F{micro_batch}")
+            reductions += self._sweep(last_to_first, self.backward, again, self.reduce, f"B{micro_batch}")
+        self.program.compute(0, plan.optimizer_s(0), "optimizer", reductions)
+        return self.program
 
+    def _block(self, unit: Chunk, *, backward: bool) -> Pattern:
+        block = block_of(self.plan, 0, unit, backward=backward)
+        return self.program.pattern(0, block.operations(self.plan.overlaps))
 
-def _sweep(
-    program: Program,
-    plan: Plan,
-    blocks: list[Block],
-    gathers: list[Communication],
-    label: str,
-    reduce: list[Chunk] | None = None,
-) -> list[int]:
-    """One pass over the layers; returns the gradient reductions it started."""
-    ended: list[int] = []
-    reductions: list[int] = []
-    gathered: list[int] = []
-    stream = Stream.DP if "dp" in plan.overlaps else Stream.COMPUTE
-    for i, block in enumerate(blocks):
-        for j in range(len(gathered), min(len(gathers), i + _PREFETCH)):
-            room = ended[j - _PREFETCH] if j >= _PREFETCH else -1
-            gathered.append(program.communicate(0, stream, Category.DP, gathers[j], f"gather {label}", [room]))
-        after = [gathered[i]] if gathered else []
-        ended.append(block.emit(program, plan, 0, label, after))
-        if reduce is not None and plan.shard_replicas > 1:
-            for reduction in plan.gradient_reductions(0, plan.chunk_parameters(reduce[i])):
-                reductions.append(
-                    program.communicate(0, stream, Category.DP, reduction, f"reduce {label}", [ended[-1]])
-                )
-    return reductions
+    def _traffic(self, communication: Communication) -> Pattern:
+        return self.program.pattern(0, [Operation(self.stream, Category.DP, 0.0, communication)])
+
+    def _sweep(
+        self,
+        units: list[Chunk],
+        blocks: dict[Chunk, Pattern],
+        gathers: dict[Chunk, Pattern],
+        reduces: dict[Chunk, list[Pattern]],
+        label: str,
+    ) -> list[int]:
+        """One pass over the layers; returns the gradient reductions it started."""
+        append = self.program.append
+        gathering, reducing = f"gather {label}", f"reduce {label}"
+        ended: list[int] = []
+        reductions: list[int] = []
+        gathered: list[int] = []
+        for i, unit in enumerate(units):
+            for j in range(len(gathered), min(len(units), i + _PREFETCH) if gathers else 0):
+                room = ended[j - _PREFETCH] if j >= _PREFETCH else -1
+                gathered.append(append(gathers[units[j]], gathering, [room]))
+            ended.append(append(blocks[unit], label, [gathered[i]] if gathered else []))
+            reductions += [append(each, reducing, [ended[-1]]) for each in reduces.get(unit, ())]
+        return reductions
