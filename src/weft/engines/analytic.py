@@ -54,7 +54,7 @@ class AnalyticEngine:
         Raises:
             InternalError: not a number, or negative.
         """
-        seconds = self.estimate(communication).time_s * communication.repeat
+        seconds = self.estimate(communication).time_s * communication.repeat / communication.rate_x
         if not seconds >= 0:
             raise InternalError(f"{communication.kind} of {communication.size_bytes} B takes {seconds} s")
         return seconds

@@ -14,23 +14,26 @@ class Traffic:
     """A collective inside a block: one layer's bytes, repeated once a layer or more.
 
     ``beside_gradients`` marks what does not depend on the product next to it (an input gradient's collective and the
-    weight gradient), which most stacks overlap even where they overlap nothing else.
+    weight gradient), which most stacks overlap even where they overlap nothing else. ``hidden_frac`` is the share of
+    what could be hidden that the stack does hide.
     """
 
     category: Category
     communication: Communication
     beside_gradients: bool = False
+    hidden_frac: float = 1.0
 
     def split(self, overlaps: frozenset[str]) -> tuple[Communication | None, Communication | None]:
         """(what runs beside compute, what stands alone) under a stack's overlaps.
 
-        Overlap with the product that makes or uses the bytes works on pieces, one a rank; the first piece stands alone.
+        Overlap with the product that makes or uses the bytes works on pieces, one a rank; the first piece stands alone,
+        and so does what the stack fails to hide of the others.
         """
         whole, degree = self.communication, len(self.communication.ranks)
         name = self.category.name.lower()
         if name in overlaps:
-            first = replace(whole, size_bytes=whole.size_bytes / degree)
-            return replace(whole, size_bytes=whole.size_bytes - first.size_bytes), first
+            hidden = replace(whole, size_bytes=whole.size_bytes * (1 - 1 / degree) * self.hidden_frac)
+            return hidden, replace(whole, size_bytes=whole.size_bytes - hidden.size_bytes)
         if self.beside_gradients and f"{name}-gradients" in overlaps:
             return whole, None
         return None, whole
@@ -133,7 +136,9 @@ def _traffic(plan: Plan, stage: int, layers: int, *, backward: bool) -> list[Tra
         group, size = mapping.tensor_group(stage), shard.activation_bytes
 
         def add(kind: str, beside: bool = False) -> None:
-            found.append(Traffic(Category.TP, Communication(kind, size, group, blocks), beside))
+            found.append(
+                Traffic(Category.TP, Communication(kind, size, group, blocks), beside, plan.stack.tp_hidden_frac)
+            )
 
         if shard.sequence_parallel:
             add("all_gather")

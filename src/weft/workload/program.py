@@ -43,12 +43,14 @@ class Communication:
         size_bytes: as nccl-tests counts it for that kind.
         ranks: the members' accelerator indices.
         repeat: how often it is done, one after another.
+        rate_x: share of the library's rate that the way it is issued reaches.
     """
 
     kind: str
     size_bytes: float
     ranks: Sequence[int]
     repeat: int = 1
+    rate_x: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ class _Writer:
             self.forward[unit] = self._block(unit, backward=False)
             self.backward[unit] = self._block(unit, backward=True)
             if plan.shard_ranks > 1:
-                self.gather[unit] = self._traffic(Communication("all_gather", 2.0 * parameters, shards))
+                whole = Communication("all_gather", 2.0 * parameters, shards, rate_x=plan.stack.gather_rate_x)
+                self.gather[unit] = self._traffic(whole)
             if plan.shard_replicas > 1:
                 self.reduce[unit] = [self._traffic(each) for each in plan.gradient_reductions(0, parameters)]
 

@@ -30,6 +30,8 @@ class Stack:
         reduce_bytes: bytes of a gradient on the wire.
         optimizer_state_bytes: bytes of master weights and moments per parameter.
         optimizer_moved_bytes: bytes the optimizer step reads and writes per parameter.
+        tp_hidden_frac: share of overlappable tensor-parallel traffic that overlap hides.
+        gather_rate_x: share of the library's rate that parameter gathers and gradient sums reach.
         overlaps: which of tp, pp, dp, cp communication runs beside compute.
         selects_operators: selective recomputation is by operator, not of the attention core.
         recompute_stops_early: full recomputation leaves out the layer's last product.
@@ -50,6 +52,8 @@ class Stack:
     reduce_bytes: float
     optimizer_state_bytes: float
     optimizer_moved_bytes: float
+    tp_hidden_frac: float
+    gather_rate_x: float
     overlaps: frozenset[str]
     fsdp: bool
     recompute_stops_early: bool
@@ -99,6 +103,8 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
         reduce_bytes=number("reduce_bytes_per_parameter"),
         optimizer_state_bytes=number("optimizer_state_bytes_per_parameter"),
         optimizer_moved_bytes=number("optimizer_moved_bytes_per_parameter"),
+        tp_hidden_frac=number("tp_hidden_frac"),
+        gather_rate_x=number("gather_rate_x"),
         overlaps=frozenset(text("overlaps").split()),
         fsdp=text("sharding") == "fsdp",
         recompute_stops_early=text("checkpointing") == "non-reentrant",

@@ -95,9 +95,9 @@ class Plan:
         """
         size = self.stack.reduce_bytes * parameters
         if self.job.parallelism.zero == 0 or self.shard_ranks == 1:
-            return [Communication("all_reduce", size, self.mapping.data_group(stage))]
+            return [Communication("all_reduce", size, self.mapping.data_group(stage), rate_x=self.stack.gather_rate_x)]
         shards = self.mapping.shard_group(self.shard_ranks, stage)
-        found = [Communication("reduce_scatter", size, shards)]
+        found = [Communication("reduce_scatter", size, shards, rate_x=self.stack.gather_rate_x)]
         if self.shard_ranks < self.shard_replicas:
             replicas = self.mapping.replica_group(self.shard_ranks, stage)
             found.append(Communication("all_reduce", size / self.shard_ranks, replicas))
