@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from weft.catalog import load_catalog
 from weft.validation.training_hardware import Inexpressible
 from weft.workload.spec import Model
 
@@ -49,6 +50,8 @@ def model_of(row: dict[str, Any]) -> Model | str:
         return "llama3-405b"
     if re.search(r"Llama 3(\.1)? 8B", name, re.I):
         return "llama3-8b"
+    if any(part.id == name for part in load_catalog().parts("models")):
+        return name
     shape: dict[str, Any] = {"vocab": 51200}
     for pattern, known in _SHAPES.get(source, ()):
         if re.search(pattern, name):

@@ -116,8 +116,8 @@ def kernels_for(catalog: Catalog, accelerator: Part, precision: str, gemm_scale:
 def _power_limit(accelerator: Part, generation: Part) -> float:
     """Clock of a part with a lower power limit than its generation's reference, whose clock is set by power.
 
-    Dynamic power goes with frequency times voltage squared; between the voltage floor (f ~ P) and the knee (f ~ P^1/3) the
-    square root is taken.
+    Dynamic power goes with frequency times voltage squared; between the voltage floor (f ~ P) and the knee
+    (f ~ P^1/3) the square root is taken.
     """
     reference = generation.si("reference_power_w")
     return min(1.0, math.sqrt(accelerator.si("tdp_w") / reference))
