@@ -18,7 +18,8 @@ class Tier:
     """One tier of a scale-out network: ports in the same unit of it reach each other without leaving it.
 
     Attributes:
-        name: ``leaf``, ``spine`` or ``core``: the highest switches such traffic passes.
+        name: ``leaf``, ``spine`` or ``core``: the highest switches such traffic passes; in direct networks what holds
+            both ports: ``router``, ``group``, ``network``.
         unit: int32[endpoints], the unit each host port (node-major) is in, counted from 0.
         uplink_Bps: float64[units], one-way bandwidth from each unit into the next tier; zeros at the top.
         latency_s: one way between two ports whose lowest common tier this is, NICs not counted.
@@ -43,6 +44,11 @@ class ScaleOut:
         rate_Bps: of a host port, one way.
         tiers: inner to outer; the last holds every port (or every port of a plane).
         reduces: switches reduce in the network (SHARP).
+        bisection_Bps: one way, from the topology's own closed form; None where its tiers are a tree of switches and
+            say it themselves.
+        coordinates: int32[switches, dimensions], in the order of their rows: where each stands in the topology, as its
+            text explains; None where it has none to tell.
+        switch_names: what the user's file calls each switch, in the order of their rows; empty where none does.
     """
 
     topology: str
@@ -50,16 +56,22 @@ class ScaleOut:
     rate_Bps: float
     tiers: tuple[Tier, ...]
     reduces: bool = False
+    bisection_Bps: float | None = None
+    coordinates: npt.NDArray[np.int32] | None = None
+    switch_names: tuple[str, ...] = ()
 
 
 def bisection_Bps(network: ScaleOut) -> float:
-    """Return the one-way bandwidth between the first and the second half of the host ports.
+    """Return the one-way bandwidth between two halves of the network: its own closed form, else that of a tree.
 
-    Ports are taken in node order, so that the halves are made of whole racks and pods: in a tree of switches whose
-    units are alike no other even split is thinner. It is the exact minimum cut of the tree in which a unit's uplinks
-    are one edge (equal bundles to every switch above make that exact): from the leaves up, a unit's switches stand on
-    one side or the other, and the cheaper choice is kept.
+    In a tree it is what crosses between the first and the second half of the host ports, taken in node order, so that
+    the halves are made of whole racks and pods: in a tree of switches whose units are alike no other even split is
+    thinner. It is the exact minimum cut of the tree in which a unit's uplinks are one edge (equal bundles to every
+    switch above make that exact): from the leaves up, a unit's switches stand on one side or the other, and the cheaper
+    choice is kept.
     """
+    if network.bisection_Bps is not None:
+        return network.bisection_Bps
     endpoints = len(network.tiers[0].unit)
     second_half = (np.arange(endpoints) >= (endpoints + 1) // 2).astype(np.float64)
     # cost[side]: what must be cut below each unit if its switches stand on that side (0: with the first half)

@@ -19,20 +19,23 @@ FloatArray = npt.NDArray[np.float64]
 
 
 class Kind(IntEnum):
-    """What a node row is. Pods, units and hosts are places: they hold other rows and have no link of their own.
+    """What a node row is. Pods, units, groups and hosts are places: they hold other rows and have no link of their own.
 
-    A host has links only where its accelerators talk through it (PCIe).
+    A router is a switch of a direct network: host ports and links to its equals on every one. A host has links only
+    where its accelerators talk through it (PCIe).
     """
 
     POD = 0
     UNIT = 1
-    HOST = 2
-    ACCELERATOR = 3
-    NIC = 4
-    SCALE_UP_SWITCH = 5
-    LEAF = 6
-    SPINE = 7
-    CORE = 8
+    GROUP = 2
+    HOST = 3
+    ACCELERATOR = 4
+    NIC = 5
+    SCALE_UP_SWITCH = 6
+    LEAF = 7
+    SPINE = 8
+    CORE = 9
+    ROUTER = 10
 
     @property
     def label(self) -> str:
@@ -46,7 +49,7 @@ class Kind(IntEnum):
 
 
 _PREFIX = {Kind.ACCELERATOR: "gpu", Kind.SCALE_UP_SWITCH: "scaleup"}
-SWITCHES = (Kind.LEAF, Kind.SPINE, Kind.CORE)
+SWITCHES = (Kind.LEAF, Kind.SPINE, Kind.CORE, Kind.ROUTER)
 
 
 class Domain(IntEnum):
