@@ -121,6 +121,8 @@ def _wire(stage: Stage, index: int, cost: Cost, group: CommGroup, library: Libra
         fraction = net.rate_frac.get(how, net.rate_frac.get("copy", 1.0))
         if how == "peers" and group.nics_per_unit:
             fraction *= min(1.0, net.peer_nics * group.levels[0].accelerators / group.nics_per_unit)
+    if how == "peers":
+        fraction *= level.exchange
     capacity = unit_ranks(group, index) * level.rate_Bps * fraction * share / level.oversubscription
     if capacity <= 0:
         return math.inf

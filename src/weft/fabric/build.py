@@ -16,7 +16,7 @@ from weft.fabric.builder import GraphBuilder
 from weft.fabric.fabric import Fabric
 from weft.fabric.plan import Plan, resolve
 from weft.fabric.scale_out import ScaleOut
-from weft.fabric.scale_up import wire_scale_up
+from weft.fabric.scale_up_wiring import wire_scale_up
 from weft.fabric.spec import Cluster
 from weft.fabric.tables import Domain, Kind, LinkClass
 from weft.files import explain, located, read_model
@@ -57,13 +57,7 @@ def _build(cluster: Cluster) -> Fabric:
 
 def _check_size(plan: Plan) -> None:
     """Refuse a cluster that would not fit in memory before anything is allocated."""
-    inside = {
-        "nvswitch": plan.per_node * plan.scale_up.switches,
-        "full_mesh": plan.per_node * (plan.per_node - 1) // 2,
-        "pcie": plan.per_node,
-        "none": 0,
-    }
-    cables = plan.nodes * inside[plan.scale_up.kind] + 3 * plan.endpoints
+    cables = plan.nodes * plan.scale_up.links(plan.per_node) + 3 * plan.endpoints
     for count, most, what in (
         (plan.accelerators, MAX_ACCELERATORS, "accelerators"),
         (cables, MAX_CABLES, "cables"),

@@ -27,6 +27,8 @@ class Level:
             non-blocking.
         accelerators: accelerators under one unit of this level (the whole fabric's at the outermost).
         reduces: True where switches of this level can reduce (NVLS, SHARP).
+        exchange: share of ``rate_Bps`` left when every rank talks to every other; below 1 where their routes share
+            links, as in a torus.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Level:
     oversubscription: float = 1.0
     accelerators: int = 1
     reduces: bool = False
+    exchange: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

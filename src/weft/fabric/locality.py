@@ -59,7 +59,8 @@ class Locality:
         same_domain = domain[1:] == domain[:-1]
         starts = np.flatnonzero(np.concatenate([[True], ~same_domain]))
         largest = int(np.diff(starts, append=len(members)).max())
-        levels = [self._scale_up(largest, len(starts))]
+        first = starts[np.diff(starts, append=len(members)).argmax()]
+        levels = [self._scale_up(members[first : first + largest] % plan.per_node, len(starts))]
         pairs = 1 + np.count_nonzero(~same_domain | (rail[1:] != rail[:-1]))  # of a domain and a rail in use there
         aligned = pairs == len(starts) * np.count_nonzero(np.bincount(rail))
         last = len(network.tiers) - 1
@@ -81,7 +82,7 @@ class Locality:
 
     def levels(self) -> tuple[Level, ...]:
         """Return every level of the whole cluster, inner to outer, as its accelerators together see it."""
-        levels = [self._scale_up(_fullest(self.scale_up_unit), len(np.unique(self.scale_up_unit)))]
+        levels = [self._scale_up(np.arange(_fullest(self.scale_up_unit)), len(np.unique(self.scale_up_unit)))]
         for depth, column in enumerate(self.rail_unit):
             levels.append(self._level(depth, _fullest(column), len(np.unique(column)), column))
         return tuple(levels)
@@ -107,11 +108,14 @@ class Locality:
             raise ConfigError("an accelerator is named twice in one group", field="ranks")
         return members
 
-    def _scale_up(self, ranks: int, units: int) -> Level:
-        plan = self.plan.scale_up
-        rate_Bps = plan.rate_Bps
+    def _scale_up(self, members: IntArray, units: int) -> Level:
+        """Return the innermost level, from the members' numbers inside the fullest scale-up domain."""
+        plan, ranks = self.plan.scale_up, len(members)
+        rate_Bps, latency_s, exchange = plan.rate_Bps, plan.latency_s, 1.0
         if plan.kind == "full_mesh" and ranks > 1:  # links to accelerators outside the group do not help it
             rate_Bps *= (ranks - 1) / (self.plan.per_node - 1)
+        elif plan.grid is not None:
+            rate_Bps, latency_s, exchange = plan.grid.seen_by(members)
         return Level(
             name=plan.protocol,
             domain="scale-up",
@@ -119,9 +123,10 @@ class Locality:
             ranks=ranks,
             units=units,
             rate_Bps=rate_Bps,
-            latency_s=plan.latency_s,
+            latency_s=latency_s,
             accelerators=1 if plan.kind == "none" else self.plan.per_node,
             reduces=plan.reduces,
+            exchange=exchange,
         )
 
     def _level(self, depth: int, ranks: int, units: int, column: IntArray) -> Level:

@@ -1,49 +1,55 @@
-"""The network inside a node: accelerators joined by switches, by a full mesh of links, or through the host."""
+"""The network inside a scale-up domain, every blank filled: its shape, links, switches and, where it leaves the rack,
+its cables.
+
+| kind | accelerators joined by |
+|---|---|
+| nvswitch | every one to every switch, its bandwidth split evenly (HGX: 8; NVL72: 72 with 18 switches; Kyber: 144) |
+| ualink | the same, one switch for each plane of stations, up to 1,024 (UALink 200G 1.0 specification) |
+| full_mesh | a link between every two (Infinity Fabric: 8) |
+| torus | rings along each dimension; cubes of 4 x 4 x 4 joined through optical switches (TPU v4: 4,096) |
+| chiplet | dies of a package in a mesh, UCIe modules between neighbours |
+| wafer | dies of a wafer in a mesh, as wide as their edges (Cerebras) |
+| pcie | the host |
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-
-import numpy as np
 
 from weft.catalog import Catalog, Part
 from weft.errors import ConfigError
-from weft.fabric.builder import GraphBuilder
 from weft.fabric.lookup import named_part
+from weft.fabric.scale_up_cables import Cabling, plan_cabling
+from weft.fabric.scale_up_grid import Grid
+from weft.fabric.scale_up_shapes import GRIDS, plan_grid, shape_of
+from weft.fabric.scale_up_switches import chips, plan_switches
 from weft.fabric.spec import ScaleUp
-from weft.fabric.tables import Domain, IntArray, Kind, LinkClass
 
 # Accelerator to accelerator, one way, where the catalog has no measured value for a protocol. NVLink 4 and 5 were
 # measured at 829 ns and 792 ns (catalog: nvlink4 latency_ns_p2p, nvlink5 latency_ns_oneway).
 TYPICAL_LATENCY_S = 8e-7
 # NVLink SHARP came with the third NVSwitch generation.
 _REDUCING = ("nvlink4", "nvlink5", "nvlink6", "nvlink7")
-# The catalog's shapes of scale-up networks, as Weft builds them.
-_KINDS = {"hybrid_cube_mesh": "full_mesh", "switched": "nvswitch"}
-# Where no system says: the shape each protocol family is built in. NVLink 1 and 2 came before switches were common.
-_SHAPES = {
-    "infinity_fabric": "full_mesh",
-    "ethernet_roce": "full_mesh",
-    "pcie": "pcie",
-    "ici": "torus",
-    "neuronlink": "torus",
-}
-_UNSWITCHED = ("nvlink1", "nvlink2")
+# What each kind speaks where neither the user nor a system says.
+_PROTOCOLS = {"ualink": "ualink1", "chiplet": "ucie", "wafer": "wafer_mesh"}
+SWITCHED = ("nvswitch", "ualink")
 
 
 @dataclass(frozen=True, slots=True)
 class ScaleUpPlan:
-    """The network inside a node.
+    """The network inside a scale-up domain.
 
     Attributes:
-        kind: ``nvswitch``, ``full_mesh``, ``pcie`` or ``none``.
+        kind: see the table above.
         protocol: catalog protocol id.
         rate_Bps: one way, per accelerator, all its links together.
-        latency_s: accelerator to accelerator, one way.
+        latency_s: accelerator to accelerator, one way; over one link, where there are no switches.
         switch: catalog switch; None without switches, or where the catalog has no such part.
-        switches: per node.
+        switches: per domain, as drawn.
+        chips: switch parts in each drawn switch.
         reduces: the switches can reduce (NVLS).
+        grid: the torus or mesh; None where every two accelerators are alike.
+        cabling: what leaves the rack; None where nothing does.
     """
 
     kind: str
@@ -53,78 +59,82 @@ class ScaleUpPlan:
     switch: Part | None
     switches: int
     reduces: bool
+    grid: Grid | None = None
+    cabling: Cabling | None = None
+    chips: int = 1
+
+    def links(self, per_node: int) -> int:
+        """How many links a domain of ``per_node`` accelerators has."""
+        if self.grid is not None:
+            return self.grid.links
+        if self.kind in SWITCHED:
+            return per_node * self.switches
+        return {"full_mesh": per_node * (per_node - 1) // 2, "pcie": per_node}.get(self.kind, 0)
 
 
 def plan_scale_up(
     asked: ScaleUp, catalog: Catalog, system: Part | None, accelerator: Part, per_node: int, pcie: Part
 ) -> ScaleUpPlan:
-    """Fill the blanks of a node's scale-up network.
+    """Fill the blanks of a scale-up network.
 
     Raises:
-        UnknownName: an unknown protocol or switch id.
-        ConfigError: the rate is unknown and not given.
+        UnknownName: an unknown protocol, switch, medium or optical switch.
+        ConfigError: the rate is unknown and not given, or an option does not go with the kind.
+        InfeasibleError: no switch is large enough, or no medium reaches.
     """
-    name = asked.protocol or _text(system, "scale_up_protocol") or accelerator.text("scale_up_protocol") or pcie.id
+    name = _protocol_name(asked, system, accelerator, pcie)
     part = named_part(catalog, "protocols", name, "node.scale_up.protocol")
-    kind = asked.kind or _kind_of(part, system, accelerator, per_node)
+    kind = asked.kind or shape_of(part, system, accelerator, per_node)
     if kind == "pcie" and asked.protocol is None and part.text("family") != "pcie":
         part = pcie
-    switch, switches = _switches(asked, catalog, system, part, per_node) if kind == "nvswitch" else (None, 0)
+    _check_options(asked, kind)
+    latency_s = _latency(part)
+    grid = None
+    if kind in GRIDS:
+        grid = plan_grid(asked, kind, catalog, system, accelerator, part, per_node, latency_s)
+    rate_Bps = grid.rate_Bps if grid else _rate(asked, accelerator, part, kind)
+    switch, switches = plan_switches(asked, kind, catalog, system, part, per_node, rate_Bps)
+    link_Bps = min(grid.link_Bps) if grid else rate_Bps / (switches or max(1, per_node - 1))
+    cabling = plan_cabling(asked, kind, catalog, part, per_node, link_Bps, grid)
+    if grid is not None:
+        latency_s = grid.hop_s
+    elif cabling is not None:  # up to the switch and down again
+        latency_s += (2 if kind in SWITCHED else 1) * cabling.latency_s
     return ScaleUpPlan(
         kind=kind,
         protocol=part.id,
-        rate_Bps=_rate(asked, accelerator, part, kind),
-        latency_s=_latency(part),
+        rate_Bps=rate_Bps,
+        latency_s=latency_s,
         switch=switch,
         switches=switches,
         reduces=asked.in_network_reduction if asked.in_network_reduction is not None else _reduces(kind, part),
+        grid=grid,
+        cabling=cabling,
+        chips=chips(switch, per_node) if kind in SWITCHED else 1,
     )
 
 
-def _text(part: Part | None, name: str) -> str | None:
-    return part.text(name) if part else None
+def _protocol_name(asked: ScaleUp, system: Part | None, accelerator: Part, pcie: Part) -> str:
+    usual = (system.text("scale_up_protocol") if system else None) or accelerator.text("scale_up_protocol")
+    return asked.protocol or _PROTOCOLS.get(asked.kind or "") or usual or pcie.id
 
 
-def _kind_of(protocol: Part, system: Part | None, accelerator: Part, per_node: int) -> str:
-    """Return the shape of the network: as the system says, else as the protocol is built.
-
-    Raises:
-        ConfigError: a torus.
-    """
-    if per_node == 1:
-        return "none"
-    said = _text(system, "scale_up_kind")
-    kind = said or _SHAPES.get(protocol.text("family") or "", "nvswitch")
-    kind = _KINDS.get(kind, kind)
-    if kind.startswith("torus"):
-        raise ConfigError(
-            f"{protocol.name} joins accelerators in a torus, which Weft cannot build yet; set another kind",
-            field="node.scale_up.kind",
-        )
-    bridged = accelerator.has("scale_up_domain") and accelerator.si("scale_up_domain") == 2
-    if kind == "nvswitch" and said is None and (bridged or protocol.id in _UNSWITCHED):
-        return "full_mesh" if per_node == 2 or not bridged else "pcie"  # a bridge joins two cards
-    return kind
-
-
-def _switches(
-    asked: ScaleUp, catalog: Catalog, system: Part | None, protocol: Part, per_node: int
-) -> tuple[Part | None, int]:
-    """Return the scale-up switch and how many a node has: as asked, as the system says, or as their ports demand."""
-    alike = (other.text("scale_up_switch") for other in catalog.parts("systems") if _speaks(other, protocol))
-    name = asked.switch or _text(system, "scale_up_switch") or next((other for other in alike if other), None)
-    switch = named_part(catalog, "switches", name, "node.scale_up.switch") if name else None
-    if asked.switches:
-        return switch, asked.switches
-    if system and system.has("scale_up_switches"):
-        return switch, int(system.si("scale_up_switches"))
-    if switch and switch.has("ports_count") and protocol.has("links_per_gpu"):
-        return switch, math.ceil(per_node * protocol.si("links_per_gpu") / switch.si("ports_count"))
-    return switch, 1
-
-
-def _speaks(system: Part, protocol: Part) -> bool:
-    return system.text("scale_up_protocol") == protocol.id
+def _check_options(asked: ScaleUp, kind: str) -> None:
+    """Refuse what a kind has no use for: it would be silently ignored."""
+    meant = {
+        "shape": ("torus", "chiplet", "wafer"),
+        "modules": ("chiplet",),
+        "ocs": ("torus",),
+        "switch": SWITCHED,
+        "switches": SWITCHED,
+        "length": (*SWITCHED, "full_mesh", "torus"),
+    }
+    for name, kinds in meant.items():
+        if getattr(asked, name) is not None and kind not in kinds:
+            raise ConfigError(
+                f"a scale-up network of kind {kind} has no {name}; kinds that do: {', '.join(kinds)}",
+                field=f"node.scale_up.{name}",
+            )
 
 
 def _rate(asked: ScaleUp, accelerator: Part, protocol: Part, kind: str) -> float:
@@ -145,44 +155,10 @@ def _latency(protocol: Part) -> float:
             return protocol.si(fact)
     if protocol.has("latency_ns_rt_device"):
         return protocol.si("latency_ns_rt_device")
+    if protocol.has("latency_ns_req_resp_rtt"):  # there and back
+        return protocol.si("latency_ns_req_resp_rtt") / 2
     return TYPICAL_LATENCY_S
 
 
 def _reduces(kind: str, protocol: Part) -> bool:
     return kind == "nvswitch" and protocol.id in _REDUCING
-
-
-def wire_scale_up(graph: GraphBuilder, plan: ScaleUpPlan, hosts: IntArray, gpus: IntArray) -> None:
-    """Add the links (and switches) inside every node.
-
-    Args:
-        graph: the fabric under construction.
-        plan: the network inside one node.
-        hosts: int32[nodes], host rows.
-        gpus: int32[nodes, per_node], accelerator rows.
-
-    Each accelerator's bandwidth is split evenly over the switches of an ``nvswitch`` node (a real HGX H100 has 5, 4, 4
-    and 5 of an accelerator's 18 links on its four chips), and over its peers in a ``full_mesh`` (a hybrid cube mesh is
-    taken as one: the sum of its links is right, single pairs have fewer or more).
-    """
-    nodes, per_node = gpus.shape
-    half = plan.latency_s / 2
-    if plan.kind == "nvswitch":
-        count = plan.switches
-        ordinals = np.tile(np.arange(count), nodes)
-        part = plan.switch
-        rows = graph.nodes(
-            Kind.SCALE_UP_SWITCH, nodes * count, part=part, parent=np.repeat(hosts, count), ordinal=ordinals
-        ).reshape(nodes, 1, count)
-        lower = np.broadcast_to(gpus[:, :, None], (nodes, per_node, count)).ravel()
-        upper = np.broadcast_to(rows, (nodes, per_node, count)).ravel()
-        link = LinkClass("gpu-scaleup", Domain.SCALE_UP, plan.protocol, plan.rate_Bps / count, half, half)
-        graph.cables(lower, upper, link)
-    elif plan.kind == "full_mesh" and per_node > 1:
-        first, second = np.triu_indices(per_node, 1)
-        rate_Bps = plan.rate_Bps / (per_node - 1)
-        link = LinkClass("gpu-gpu", Domain.SCALE_UP, plan.protocol, rate_Bps, plan.latency_s, plan.latency_s)
-        graph.cables(gpus[:, first].ravel(), gpus[:, second].ravel(), link)
-    elif plan.kind == "pcie":
-        link = LinkClass("gpu-host", Domain.SCALE_UP, plan.protocol, plan.rate_Bps, half, half)
-        graph.cables(gpus.ravel(), np.repeat(hosts, per_node), link)

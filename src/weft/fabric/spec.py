@@ -7,19 +7,22 @@ Everything left out comes from the catalog's entry for the system, accelerator, 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
-from weft.files import EnergyPrice, Rate, Strict
+from weft.files import EnergyPrice, Length, Rate, Strict
 
-ScaleUpKind = Literal["nvswitch", "full_mesh", "pcie", "none"]
+ScaleUpKind = Literal["nvswitch", "ualink", "full_mesh", "torus", "chiplet", "wafer", "pcie", "none"]
 
 
 class ScaleUp(Strict):
-    """The network inside a node or rack: NVLink and its kin."""
+    """The network inside a node, a rack or a few racks: NVLink and its kin."""
 
-    kind: ScaleUpKind | None = Field(None, description="nvswitch, full_mesh, pcie or none; default from the system")
+    kind: ScaleUpKind | None = Field(
+        None,
+        description="nvswitch, ualink, full_mesh, torus, chiplet, wafer, pcie or none; default from the system",
+    )
     protocol: str | None = Field(None, description="catalog protocol id, such as nvlink4")
     switch: str | None = Field(None, description="catalog switch id of the scale-up switch")
     switches: int | None = Field(
@@ -27,6 +30,22 @@ class ScaleUp(Strict):
     )
     rate: Rate | None = Field(None, gt=0, description="one-way bandwidth per accelerator; default from the accelerator")
     in_network_reduction: bool | None = Field(None, description="NVLS and the like; default from the protocol")
+    shape: list[Annotated[int, Field(gt=0, le=100_000)]] | None = Field(
+        None,
+        min_length=1,
+        max_length=6,
+        description="accelerators along each dimension of a torus, package or wafer; default: as even as can be",
+    )
+    modules: int | None = Field(
+        None, gt=0, le=64, description="die-to-die modules between neighbours in a package; default 1"
+    )
+    medium: str | None = Field(
+        None, description="catalog medium of links that leave the rack; they enter the bill; default by length and rate"
+    )
+    length: Length | None = Field(None, gt=0, description="length of links that leave the rack; default: none do")
+    ocs: str | None = Field(
+        None, description="catalog optical switch that joins the cubes of a torus; none for fixed cables"
+    )
 
 
 class Node(Strict):
