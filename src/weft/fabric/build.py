@@ -14,6 +14,7 @@ from weft.errors import ConfigError, InfeasibleError
 from weft.fabric import topologies
 from weft.fabric.builder import GraphBuilder
 from weft.fabric.fabric import Fabric
+from weft.fabric.placement import place
 from weft.fabric.plan import Plan, resolve
 from weft.fabric.scale_out import ScaleOut
 from weft.fabric.scale_up_wiring import wire_scale_up
@@ -52,7 +53,10 @@ def _build(cluster: Cluster) -> Fabric:
     ports = _wire_nodes(graph, plan)
     network = _wire_scale_out(graph, plan, ports)
     nodes, links = graph.finish()
-    return Fabric(plan, nodes, links, tuple(graph.parts), network)
+    parts = tuple(graph.parts)
+    floor = cluster.floor_plan
+    placement = None if floor is None else place(nodes, links, parts, plan, floor)
+    return Fabric(plan, nodes, links, parts, network, placement)
 
 
 def _check_size(plan: Plan) -> None:

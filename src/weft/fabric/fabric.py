@@ -14,6 +14,7 @@ from weft.errors import ConfigError
 from weft.fabric.group import CommGroup, Level
 from weft.fabric.locality import Locality, Ranks
 from weft.fabric.names import name_of, row_of
+from weft.fabric.placement import Placement
 from weft.fabric.plan import Plan
 from weft.fabric.scale_out import ScaleOut, bisection_Bps
 from weft.fabric.tables import SWITCHES, Domain, Kind, LinkClass, LinkTable, NodeTable, csr
@@ -30,12 +31,20 @@ class Fabric:
         links: directed link columns.
         parts: catalog parts, as ``nodes.part`` numbers them.
         network: the scale-out network's tiers.
+        placement: where everything stands; None without a floor plan.
     """
 
     def __init__(
-        self, plan: Plan, nodes: NodeTable, links: LinkTable, parts: tuple[Part, ...], network: ScaleOut
+        self,
+        plan: Plan,
+        nodes: NodeTable,
+        links: LinkTable,
+        parts: tuple[Part, ...],
+        network: ScaleOut,
+        placement: Placement | None = None,
     ) -> None:
         self.plan, self.nodes, self.links, self.parts, self.network = plan, nodes, links, parts, network
+        self.placement = placement
 
     # --- what it is
 

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
-from weft.files import EnergyPrice, Length, Rate, Strict
+from weft.fabric.floor_plan import FloorPlan
+from weft.files import Carbon, EnergyPrice, Length, Rate, Strict
 
 ScaleUpKind = Literal["nvswitch", "ualink", "full_mesh", "torus", "chiplet", "wafer", "pcie", "none"]
 
@@ -59,12 +60,19 @@ class Node(Strict):
     nics: int | None = Field(None, ge=0, le=1024, description="scale-out NICs per node")
 
 
+SpareKind = Literal["switch", "nic", "cable", "module", "fibre", "ocs", "transponder", "amplifier", "mux"]
+
+
 class Prices(Strict):
-    """What energy costs and how efficient the building is."""
+    """What energy costs and emits, how efficient the building is, how many spares are kept."""
 
     energy: EnergyPrice = Field(0.08 / 3.6e6, description="energy price, such as 0.08USD/kWh")
     pue: float = Field(1.2, ge=1, le=3, description="power usage effectiveness of the building")
     years: float = Field(4.0, gt=0, le=50, description="depreciation of hardware, years")
+    carbon: Carbon = Field(0.445 / 3.6e6, description="carbon intensity of the grid, such as 0.4kgCO2/kWh")
+    spares: dict[SpareKind, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {}, description="spares kept of each kind of part, as a fraction of those in use; default from the catalog"
+    )
 
 
 class Cluster(Strict):
@@ -76,6 +84,14 @@ class Cluster(Strict):
     node: Node
     scale_out: dict[str, Any] | None = Field(
         None, description="topology: its name, plus the options of that topology; leave out for one node"
+    )
+    floor_plan: FloorPlan | None = Field(
+        None, description="the building; nodes get places, cables their lengths and media from them"
+    )
+    media: str | list[str] | dict[str, str | list[str]] | None = Field(
+        None,
+        description="how media are chosen: cheapest, lowest_power or most_reliable; a class such as aoc or lpo, or a "
+        "medium; a list of these to choose among; or a mapping by tier (leaf, spine, core ... default)",
     )
     prices: Prices = Prices()
     catalog: list[str] = Field([], description="overlay files with your own parts, relative to this file")
