@@ -52,6 +52,9 @@ LENGTH = Dimension("length", "m", {"m": 1.0, "km": 1e3, "cm": 1e-2, "mm": 1e-3},
 MONEY = Dimension("money", "USD", _scaled({"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9}, "USD"), "1700USD", bare_number=True)
 COMPUTE = Dimension("compute rate", "FLOP/s", _scaled(_DECIMAL, "FLOP/s") | _scaled(_DECIMAL, "FLOPS"), "989TFLOP/s")
 COUNT = Dimension("count", "", {"": 1.0, **_DECIMAL, **_BINARY}, "16M or 16Mi", bare_number=True)
+CARBON = Dimension(
+    "carbon intensity", "kg/J", {"kgCO2/kWh": 1 / 3.6e6, "gCO2/kWh": 1e-3 / 3.6e6}, "0.4kgCO2/kWh or 400gCO2/kWh"
+)
 ENERGY_PRICE = Dimension("energy price", "USD/J", {"USD/kWh": 1 / 3.6e6, "USD/MWh": 1 / 3.6e9}, "0.08USD/kWh")
 
 
@@ -129,6 +132,16 @@ def format_duration(seconds: float) -> str:
 def format_power(watts: float) -> str:
     """``2.5e7`` → ``"25 MW"``."""
     return _steps(watts, [(1e9, "GW"), (1e6, "MW"), (1e3, "kW"), (1, "W")])
+
+
+def format_energy(joules: float) -> str:
+    """``3.6e12`` → ``"1 GWh"``: energy bills are read in watt-hours."""
+    return _steps(joules / 3600, [(1e12, "TWh"), (1e9, "GWh"), (1e6, "MWh"), (1e3, "kWh"), (1, "Wh")])
+
+
+def format_mass(kg: float) -> str:
+    """``1.5e6`` → ``"1500 t"``."""
+    return _steps(kg, [(1e9, "Mt"), (1e3, "t"), (1, "kg")])
 
 
 def format_money(usd: float) -> str:

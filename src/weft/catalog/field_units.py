@@ -58,6 +58,8 @@ _UNITS: dict[str, tuple[str, str, float]] = {
     "tb": ("TB", "B", 1e12),
     "pb": ("PB", "B", 1e15),
     "usd": ("USD", "USD", 1.0),
+    "kg": ("kg", "kg", 1.0),
+    "kwh": ("kWh", "J", 3.6e6),
     "pct": ("%", "", 1e-2),
     "fit": ("FIT", "1/s", 1 / (1e9 * _HOUR)),
     "flops": ("FLOP/s", "FLOP/s", 1.0),

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from weft.catalog import Catalog, Part, Range
+from weft.catalog import Catalog, Part
+from weft.economics.figures import Figure, figure
 
-ZERO = Range(0.0, 0.0, 0.0)
-# A switch box draws more than its chip (fans, processor, supply losses). Boxes of one 51.2 Tb/s chip of 500 W are
-# listed at 700 W (Arista 7060X6) to 940 W (SN5600), without optics; used where only the chip is known.
-BOX_OVER_CHIP = 1.5
-# A server draws more than its accelerators (processors, memory, fans, NICs). DGX H100: 8.5 kW typical over 8 x 700 W;
-# used where the catalog has no system.
-SERVER_OVER_ACCELERATORS = 1.5
 _ONE_PER_LINK = ("cable", "rack spine")
+_LONG_HAUL = ("dci_coherent", "dci_transponder")
 
 
-def price(part: Part, *names: str) -> Range | None:
-    """Return the first of the named prices that the part has, in USD; None if it has none."""
-    return next((part.si_range(name) for name in names if part.has(name)), None)
+def planning(catalog: Catalog, part: str, name: str) -> Figure:
+    """Return a planning value: a margin, a fraction of spares, the price of a rack."""
+    found = figure(catalog.get("planning", part), name)
+    assert found is not None
+    return found
 
 
-def switch_price(switch: Part) -> Range | None:
+def switch_price(switch: Part) -> Figure | None:
     """Return the price of a switch as a box, without optics."""
-    return price(switch, "price_usd_system", "price_usd")
+    return figure(switch, "price_usd_system", "price_usd")
 
 
-def switch_power(switch: Part) -> Range | None:
-    """Return what a switch draws, W, without optics: the box as listed, or scaled from its chip."""
-    if switch.has("power_w_typ"):
-        return switch.si_range("power_w_typ")
-    if switch.has("power_w_chip"):
-        return switch.si_range("power_w_chip") * BOX_OVER_CHIP
-    return switch.si_range("power_w_max") if switch.has("power_w_max") else None
+def switch_power(catalog: Catalog, switch: Part) -> Figure | None:
+    """Return what a switch draws, W, without optics: the box as listed, or scaled from its chip.
+
+    A box draws more than its chip (fans, processor, supply losses); see the catalog's planning part power_margins.
+    """
+    listed = figure(switch, "power_w_typ", "power_w")
+    if listed is not None:
+        return listed
+    chip = figure(switch, "power_w_chip")
+    if chip is not None:
+        return chip * planning(catalog, "power_margins", "box_over_chip_x")
+    return figure(switch, "power_w_max")
 
 
 def is_module(medium: Part) -> bool:
@@ -38,7 +40,19 @@ def is_module(medium: Part) -> bool:
     return medium.text("price_unit") not in _ONE_PER_LINK
 
 
-def fibre_price(catalog: Catalog, medium: Part) -> Range:
+def is_long_haul(medium: Part) -> bool:
+    """True for coherent optics between sites."""
+    return medium.text("cls") in _LONG_HAUL
+
+
+def fibre_price(catalog: Catalog, medium: Part) -> Figure:
     """Return the price of one link's fibre, USD: a pair for each lane, with its connectors."""
-    pairs = medium.si("lanes") if medium.has("lanes") else 1.0
-    return catalog.get("media", "passives_mpo").si_range("price_usd_per_fiber_pair") * pairs
+    pair = figure(catalog.get("media", "passives_mpo"), "price_usd_per_fiber_pair")
+    assert pair is not None
+    lanes = figure(medium, "lanes")
+    return pair * lanes if lanes else pair
+
+
+def end_power(medium: Part) -> Figure | None:
+    """Return what one end of a link draws, W."""
+    return figure(medium, "power_w_per_end")

@@ -15,8 +15,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weft.catalog import Range
-from weft.economics.bill import BillOfMaterials, bill_of_materials
-from weft.economics.parts import SERVER_OVER_ACCELERATORS, ZERO, price
+from weft.economics.bill import BillOfMaterials
+from weft.economics.counting import bill_of_materials
+from weft.economics.figures import ZERO
+from weft.economics.systems import system_power, system_price
 from weft.errors import ConfigError
 from weft.fabric import Fabric
 
@@ -46,13 +48,13 @@ class TokensCost:
 def cluster_capital_cost(fabric: Fabric, bill: BillOfMaterials | None = None) -> Range:
     """Return USD for all systems and the network between them."""
     bill = bill or bill_of_materials(fabric)
-    return _system_price(fabric) * fabric.plan.nodes + _network(fabric, bill.capital_cost, bill.cost_of("nic"))
+    return systems_cost(fabric) + _network(fabric, bill.capital_cost, bill.cost_of("nic"))
 
 
 def cluster_it_power_w(fabric: Fabric, bill: BillOfMaterials | None = None) -> Range:
     """Return watts drawn by all systems (under load) and the network between them, before the building's overhead."""
     bill = bill or bill_of_materials(fabric)
-    return _system_power(fabric) * fabric.plan.nodes + _network(fabric, bill.power_w, bill.power_of("nic"))
+    return systems_power_w(fabric) + _network(fabric, bill.power_w, bill.power_of("nic"))
 
 
 def cluster_power_w(fabric: Fabric, bill: BillOfMaterials | None = None) -> Range:
@@ -97,25 +99,20 @@ def tokens_cost(
 def _missing(fabric: Fabric) -> tuple[str, ...]:
     """Return what the catalog cannot tell about the systems."""
     name = (fabric.plan.system or fabric.plan.accelerator).id
-    known = {"price": _system_price(fabric), "power": _system_power(fabric)}
-    return tuple(f"{name} {what}" for what, value in known.items() if value == ZERO)
+    known = {"price": system_price(fabric), "power": system_power(fabric)}
+    return tuple(f"{name} {what}" for what, value in known.items() if value is None)
 
 
-def _system_price(fabric: Fabric) -> Range:
-    """Return USD of one node: its system, or its bare accelerators where the catalog has no priced system."""
-    plan = fabric.plan
-    whole = price(plan.system, "price_usd") if plan.system else None
-    return whole or (price(plan.accelerator, "price_usd") or ZERO) * plan.per_node
+def systems_cost(fabric: Fabric) -> Range:
+    """Return USD of all nodes; zero where the catalog cannot tell."""
+    one = system_price(fabric)
+    return one.value * fabric.plan.nodes if one else ZERO
 
 
-def _system_power(fabric: Fabric) -> Range:
-    """Return watts of one node under load: typical if known, else the most it draws, else scaled from accelerators."""
-    plan = fabric.plan
-    for name in ("power_kw_typ", "measured_power_kw", "power_kw_max"):
-        if plan.system and plan.system.has(name):
-            return plan.system.si_range(name)
-    tdp = plan.accelerator.si_range("tdp_w") if plan.accelerator.has("tdp_w") else ZERO
-    return tdp * (plan.per_node * SERVER_OVER_ACCELERATORS)
+def systems_power_w(fabric: Fabric) -> Range:
+    """Return watts of all nodes under load; zero where the catalog cannot tell."""
+    one = system_power(fabric)
+    return one.value * fabric.plan.nodes if one else ZERO
 
 
 def _network(fabric: Fabric, whole: Range, nics: Range) -> Range:

@@ -145,7 +145,8 @@ def _nics(
     usual = system.text("nic") if system else None
     if usual and system and system.has("nics"):
         default = catalog.get("nics", usual)
-        node_Bps = system.si("nics") * default.si("port_gbps")
+        systems = max(1.0, per_node / (_count(system, "accelerators") or per_node))  # a domain of several racks
+        node_Bps = system.si("nics") * default.si("port_gbps") * systems
     else:
         each_Bps = accelerator.si("scale_out_gbps") if accelerator.has("scale_out_gbps") else 50e9
         default = _nic_of_rate(catalog, each_Bps)

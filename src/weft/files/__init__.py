@@ -8,6 +8,7 @@ from __future__ import annotations
 from weft.files.document import Document, read_document, read_yaml
 from weft.files.models import check_model, explain, located, read_model
 from weft.files.quantities import (
+    Carbon,
     Count,
     Duration,
     EnergyPrice,
@@ -22,6 +23,7 @@ from weft.files.quantities import (
 from weft.files.writing import write_atomically
 
 __all__ = [
+    "Carbon",
     "Count",
     "Document",
     "Duration",
