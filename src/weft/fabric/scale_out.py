@@ -49,6 +49,8 @@ class ScaleOut:
         coordinates: int32[switches, dimensions], in the order of their rows: where each stands in the topology, as its
             text explains; None where it has none to tell.
         switch_names: what the user's file calls each switch, in the order of their rows; empty where none does.
+        circuits: int32[circuits, 2], cable numbers: the two fibres that an optical circuit switch joins, each led to
+            it from the switch at its lower end; None without such switches.
     """
 
     topology: str
@@ -59,6 +61,7 @@ class ScaleOut:
     bisection_Bps: float | None = None
     coordinates: npt.NDArray[np.int32] | None = None
     switch_names: tuple[str, ...] = ()
+    circuits: npt.NDArray[np.int32] | None = None
 
 
 def bisection_Bps(network: ScaleOut) -> float:

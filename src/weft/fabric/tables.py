@@ -19,10 +19,13 @@ FloatArray = npt.NDArray[np.float64]
 
 
 class Kind(IntEnum):
-    """What a node row is. Pods, units, groups and hosts are places: they hold other rows and have no link of their own.
+    """What a node row is. Pods, units, groups, hosts, sites and networks are places: they hold other rows and have no
+    link of their own.
 
     A router is a switch of a direct network: host ports and links to its equals on every one. A host has links only
-    where its accelerators talk through it (PCIe).
+    where its accelerators talk through it (PCIe). An optical circuit switch joins its fibres in pairs, as
+    ``ScaleOut.circuits`` says: light that comes in by one leaves by the other. Switches and NICs of the front-end and
+    storage networks stand inside the place of that network; servers are hosts of these networks without accelerators.
     """
 
     POD = 0
@@ -36,6 +39,11 @@ class Kind(IntEnum):
     SPINE = 8
     CORE = 9
     ROUTER = 10
+    OCS = 11
+    SITE = 12
+    FRONT_END = 13
+    STORAGE = 14
+    SERVER = 15
 
     @property
     def label(self) -> str:
@@ -48,8 +56,8 @@ class Kind(IntEnum):
         return _PREFIX.get(self, self.label)
 
 
-_PREFIX = {Kind.ACCELERATOR: "gpu", Kind.SCALE_UP_SWITCH: "scaleup"}
-SWITCHES = (Kind.LEAF, Kind.SPINE, Kind.CORE, Kind.ROUTER)
+_PREFIX = {Kind.ACCELERATOR: "gpu", Kind.SCALE_UP_SWITCH: "scaleup", Kind.FRONT_END: "frontend"}
+SWITCHES = (Kind.LEAF, Kind.SPINE, Kind.CORE, Kind.ROUTER, Kind.OCS)
 
 
 class Domain(IntEnum):
@@ -58,10 +66,13 @@ class Domain(IntEnum):
     SCALE_UP = 0
     HOST = 1
     SCALE_OUT = 2
+    FRONT_END = 3
+    STORAGE = 4
+    LONG_HAUL = 5
 
     @property
     def label(self) -> str:
-        """As tables have it: ``scale-up``, ``host``, ``scale-out``."""
+        """As tables have it: ``scale-up``, ``host``, ``scale-out``, ``front-end``, ``storage``, ``long-haul``."""
         return self.name.lower().replace("_", "-")
 
 
@@ -78,7 +89,9 @@ class LinkClass:
         latency_down_s: the same the other way.
         medium: catalog medium id; empty inside a box.
         length_m: of the cable.
-        cables: how many.
+        cables: how many links there are.
+        breakout: links that share one cable, split at one end: two of 400 Gb/s in an 800 Gb/s port.
+        ends: ends that hold a module: 2, or 1 where the other end is a mirror.
     """
 
     name: str
@@ -90,6 +103,13 @@ class LinkClass:
     medium: str = ""
     length_m: float = 0.0
     cables: int = 0
+    breakout: int = 1
+    ends: int = 2
+
+    @property
+    def whole_cables(self) -> int:
+        """Cables as they are bought: those that share a port's breakout count once."""
+        return -(-self.cables // self.breakout)
 
 
 @dataclass(frozen=True, slots=True)
