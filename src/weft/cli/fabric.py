@@ -28,23 +28,33 @@ def show(cluster: _Cluster, as_json: _Json = False) -> None:
     typer.echo(to_json(views.fabric_json(fabric, bill)) if as_json else views.fabric_text(fabric, bill))
 
 
-@app.command("bom", epilog="Example: weft fabric bom cluster.yaml --csv bom.csv")
+@app.command("bom", epilog="Example: weft fabric bom cluster.yaml --explain --csv bom.csv")
 def bom(
     cluster: _Cluster,
     as_json: _Json = False,
     csv: Annotated[Path | None, typer.Option(help="write the lines to this file as well")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="the catalog rows behind every figure")] = False,
+    years: Annotated[float, typer.Option(help="years of ownership")] = 3.0,
 ) -> None:
-    """List switches, NICs, cables and modules of the scale-out network with counts, cost and power."""
-    from weft.cli import fabric_views as views
-    from weft.economics import bill_of_materials
+    """List switches, NICs, cables, modules, spares and racks with counts, cost and power; what owning them costs."""
+    from weft.cli import bom_views as views
+    from weft.economics import bill_of_materials, ownership
+    from weft.economics.explaining import explain as rows_behind
     from weft.fabric import build_fabric, load_cluster
     from weft.report.machine import to_json
 
     fabric = build_fabric(load_cluster(cluster))
     bill = bill_of_materials(fabric)
+    owned = ownership(fabric, years=years, bill=bill)
+    rows = rows_behind(fabric, bill) if explain else None
     if csv is not None:
         from weft.files import write_atomically
 
         write_atomically(csv, views.bom_csv(bill))
         typer.echo(f"wrote {csv}", err=True)
-    typer.echo(to_json(views.bom_json(fabric, bill)) if as_json else views.bom_text(fabric, bill))
+    if as_json:
+        typer.echo(to_json(views.bom_json(fabric, bill, owned, rows)))
+        return
+    typer.echo(views.bom_text(fabric, bill, owned))
+    if rows is not None:
+        typer.echo("\n" + views.explained_text(rows))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 from weft.catalog import Range
-from weft.economics import BillOfMaterials, Line
+from weft.economics import BillOfMaterials
 from weft.fabric import Domain, Fabric
 from weft.report.terminal import Column, pairs, style, table
 from weft.units import format_count, format_duration, format_money, format_power, format_rate
@@ -67,8 +65,8 @@ def fabric_text(fabric: Fabric, bill: BillOfMaterials) -> str:
         ("switches", _counts(fabric)),
         ("cables", f"{format_count(fabric.cables())}, {between} of them between switches"),
         ("bisection", f"{format_rate(fabric.bisection_Bps)} one way"),
-        ("network cost", _money(bill.capital_cost)),
-        ("network power", _power(bill.power_w)),
+        ("network cost", money(bill.capital_cost)),
+        ("network power", power(bill.power_w)),
     ]
     columns = [Column("level"), Column("units", right=True), Column("accelerators", right=True)]
     columns += [Column(name, right=True) for name in ("rate each", "latency", "oversubscription")]
@@ -106,71 +104,7 @@ def fabric_text(fabric: Fabric, bill: BillOfMaterials) -> str:
         ],
     )
     title = style(fabric.name, "bold")
-    return "\n\n".join([title + "\n" + pairs(head), levels, links, *_missing(bill)])
-
-
-def bom_json(fabric: Fabric, bill: BillOfMaterials) -> dict[str, Any]:
-    """Return ``weft fabric bom --json``."""
-    return {
-        "schema": "weft.bom/1",
-        "name": fabric.name,
-        "lines": [_line_json(line) for line in bill.lines],
-        "scale_up_lines": [_line_json(line) for line in bill.scale_up_lines],
-        "capital_cost_usd": bill.capital_cost.as_dict(),
-        "power_w": bill.power_w.as_dict(),
-        "network_power_w": bill.network_power_w,
-        "missing": list(bill.missing),
-        "catalog_revision": fabric.catalog.revision,
-    }
-
-
-def bom_text(fabric: Fabric, bill: BillOfMaterials) -> str:
-    """Return ``weft fabric bom`` for people."""
-    columns = [Column("kind"), Column("part", shrinks=True), Column("use")]
-    columns += [Column(name, right=True) for name in ("count", "each", "cost", "power")]
-    columns.append(Column("sources", shrinks=True))
-    rows = [
-        (
-            line.kind,
-            line.part,
-            line.use,
-            format_count(line.count),
-            format_money(line.unit_cost.typical),
-            format_money(line.cost.typical),
-            format_power(line.power_w.typical),
-            ", ".join(line.sources),
-        )
-        for line in bill.lines
-    ]
-    totals = pairs([("network cost", _money(bill.capital_cost)), ("network power", _power(bill.power_w))])
-    inside = [f"in the systems' price: {format_count(line.count)} × {line.name}" for line in bill.scale_up_lines]
-    title = style(f"{fabric.name}: scale-out network", "bold")
-    return "\n\n".join([title + "\n" + table(columns, rows), "\n".join([totals, *inside]), *_missing(bill)])
-
-
-def bom_csv(bill: BillOfMaterials) -> str:
-    """Return the lines as CSV, units in the column names."""
-    columns = bill.to_table()
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return text.getvalue()
-
-
-def _line_json(line: Line) -> dict[str, Any]:
-    return {
-        "kind": line.kind,
-        "part": line.part,
-        "name": line.name,
-        "use": line.use,
-        "count": line.count,
-        "unit_cost_usd": line.unit_cost.as_dict(),
-        "cost_usd": line.cost.as_dict(),
-        "unit_power_w": line.unit_power_w.as_dict(),
-        "power_w": line.power_w.as_dict(),
-        "sources": list(line.sources),
-    }
+    return "\n\n".join([title + "\n" + pairs(head), levels, links, *missing(bill)])
 
 
 def _counts(fabric: Fabric) -> str:
@@ -179,13 +113,16 @@ def _counts(fabric: Fabric) -> str:
     return f"{format_count(fabric.switches)} ({listed})" if listed else "0"
 
 
-def _money(cost: Range) -> str:
+def money(cost: Range) -> str:
+    """``typical (low to high)`` in money."""
     return f"{format_money(cost.typical)} ({format_money(cost.low)} to {format_money(cost.high)})"
 
 
-def _power(power_w: Range) -> str:
+def power(power_w: Range) -> str:
+    """``typical (low to high)`` in watts."""
     return f"{format_power(power_w.typical)} ({format_power(power_w.low)} to {format_power(power_w.high)})"
 
 
-def _missing(bill: BillOfMaterials) -> list[str]:
+def missing(bill: BillOfMaterials) -> list[str]:
+    """Say what the catalog could not price, if anything."""
     return [style(f"not in the catalog, counted as zero: {', '.join(bill.missing)}", "yellow")] if bill.missing else []
