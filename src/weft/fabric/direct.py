@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,9 @@ class Shape:
         kind: of the routers, one for all or one each.
         host_routers: the routers that have host ports, in the order they are filled; None for all.
         mean_hops: between two different routers, where a closed form says; None to measure it.
+        tier: what the first tier is called.
+        ordinal: int[routers], number of each among its kind; None to count them.
+        names: what the user's file calls them, if anything.
     """
 
     routers: int
@@ -46,6 +49,9 @@ class Shape:
     kind: Kind | IntArray = Kind.ROUTER
     host_routers: IntArray | None = None
     mean_hops: float | None = None
+    tier: str = "router"
+    ordinal: IntArray | None = None
+    names: tuple[str, ...] = ()
 
 
 def hosts_per_router(endpoints: int, routers: int, asked: int | None, mend: str) -> int:
@@ -82,9 +88,27 @@ def wire_direct(
         p: host ports per router.
     """
     seat = np.arange(ports.size) // p
-    at = seat if shape.host_routers is None else shape.host_routers[seat]
+    return wire_at(
+        graph, name, shape, hardware, ports, seat if shape.host_routers is None else shape.host_routers[seat]
+    )
+
+
+def wire_at(
+    graph: GraphBuilder,
+    name: str,
+    shape: Shape,
+    hardware: DirectHardware,
+    ports: npt.NDArray[np.int32],
+    at: IntArray,
+) -> ScaleOut:
+    """Add the routers and cables of a network whose host ports are each on a router of their own choice.
+
+    Args:
+        graph, name, shape, hardware, ports: as for `wire_direct`.
+        at: int[endpoints], the router of each host port.
+    """
     rows = _add_routers(graph, shape, hardware, at[:: ports.shape[1]])
-    graph.cables(ports.ravel(), rows[at], hardware.links["host"])
+    graph.cables(ports.ravel(), rows[at], replace(hardware.links["host"], name=f"nic-{shape.tier}"))
     join(graph, rows, shape.cables)
     host = hardware.links["host"]
     return scale_out(name, shape, hardware, at, np.argsort(rows), host.latency_up_s + host.latency_down_s)
@@ -116,13 +140,10 @@ def scale_out(
         hardware.protocol.id,
         hardware.rate_Bps,
         _tiers(shape, at, host_s),
-        bisection_Bps=min(shape.cut_Bps, len(at) // 2 * hardware.rate_Bps) if shape.routers > 1 else _one(at, hardware),
+        bisection_Bps=min(shape.cut_Bps if shape.routers > 1 else math.inf, len(at) // 2 * hardware.rate_Bps),
         coordinates=coordinates,
+        switch_names=tuple(shape.names[router] for router in row_order) if shape.names else (),
     )
-
-
-def _one(at: IntArray, hardware: DirectHardware) -> float:
-    return len(at) // 2 * hardware.rate_Bps
 
 
 def _add_routers(
@@ -140,14 +161,17 @@ def _add_routers(
     rows = np.empty(shape.routers, np.int32)
     for kind in np.unique(kinds):
         mine = np.flatnonzero(kinds == kind)
-        ordinal = np.arange(len(mine)) - np.searchsorted(group[mine], group[mine], side="left")
+        if shape.ordinal is None:
+            ordinal = np.arange(len(mine)) - np.searchsorted(group[mine], group[mine], side="left")
+        else:
+            ordinal = shape.ordinal[mine]
         rows[mine] = graph.nodes(Kind(int(kind)), len(mine), part=hardware.switch, parent=parent[mine], ordinal=ordinal)
     return rows
 
 
 def _tiers(shape: Shape, at: IntArray, host_s: float) -> tuple[Tier, ...]:
     """Return who shares which router and which group, and what leads out of them."""
-    units = [("router", np.arange(shape.routers))]
+    units = [(shape.tier, np.arange(shape.routers))]
     if shape.group is not None and shape.group[-1] > 0:
         units.append(("group", shape.group))
     if shape.routers > 1:

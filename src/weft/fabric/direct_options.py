@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -134,21 +134,40 @@ def resolve_direct(
     for use, name in names.items():
         speed = rate_Bps if use == "host" else uplink_Bps
         length_m = pick(options.length, use, lengths_m[use])
-        medium = choose_medium(catalog, speed, length_m, pick(options.medium, use, "") or None, "scale_out.medium")
-        cable_s = link_latency_s(catalog, medium, protocol, length_m)
-        links[use] = LinkClass(
-            name=name,
-            domain=Domain.SCALE_OUT,
-            protocol=protocol.id,
-            rate_Bps=speed,
-            latency_up_s=cable_s + latency_s,
-            latency_down_s=cable_s + (0.0 if use == "host" else latency_s),
-            medium=medium.id,
-            length_m=length_m,
-        )
+        medium = pick(options.medium, use, "") or None
+        links[use] = link_class(plan, protocol, name, speed, length_m, medium, latency_s, use == "host")
     return DirectHardware(protocol, rate_Bps, uplink_Bps, switch, radix, latency_s, links)
 
 
-def renamed(link: LinkClass, name: str) -> LinkClass:
-    """Return the same link class under another name."""
-    return replace(link, name=name)
+def link_class(
+    plan: Plan,
+    protocol: Part,
+    name: str,
+    rate_Bps: float,
+    length_m: float,
+    medium: str | None,
+    router_s: float,
+    to_host: bool,
+) -> LinkClass:
+    """Return what cables of one kind share.
+
+    Args:
+        plan: the cluster.
+        protocol: catalog protocol.
+        name: of the class.
+        rate_Bps: one way.
+        length_m: of the cable.
+        medium: catalog medium id; None to choose by rate and length.
+        router_s: latency of the router at the upper end, and of the one at the lower end unless it is a host.
+        to_host: the lower end is a host.
+
+    Raises:
+        UnknownName: an unknown medium.
+        InfeasibleError: nothing reaches so far at this rate.
+    """
+    part = choose_medium(plan.catalog, rate_Bps, length_m, medium, "scale_out.medium")
+    cable_s = link_latency_s(plan.catalog, part, protocol, length_m)
+    down_s = cable_s + (0.0 if to_host else router_s)
+    return LinkClass(
+        name, Domain.SCALE_OUT, protocol.id, rate_Bps, cable_s + router_s, down_s, medium=part.id, length_m=length_m
+    )

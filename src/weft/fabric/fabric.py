@@ -92,15 +92,15 @@ class Fabric:
     def cables(self, domain: Domain = Domain.SCALE_OUT, *, between_switches: bool = False) -> int:
         """Return how many cables a domain has; ``between_switches`` leaves out those to hosts."""
         classes = [c for c in self.link_classes if c.domain == domain]
-        return sum(c.cables for c in classes if not (between_switches and c.name.startswith("nic-")))
+        return sum(c.whole_cables for c in classes if not (between_switches and c.name.startswith("nic-")))
 
     @cached_property
     def by_medium(self) -> dict[str, int]:
         """Scale-out cables by medium."""
         counts: dict[str, int] = {}
         for link in self.link_classes:
-            if link.domain == Domain.SCALE_OUT:
-                counts[link.medium] = counts.get(link.medium, 0) + link.cables
+            if link.domain == Domain.SCALE_OUT and link.medium:
+                counts[link.medium] = counts.get(link.medium, 0) + link.whole_cables
         return counts
 
     @cached_property
