@@ -9,7 +9,14 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field
 
 from weft.catalog import Part
-from weft.fabric.hardware import find_protocol, find_radix, find_switch, host_rate_Bps, switch_latency_s
+from weft.fabric.hardware import (
+    find_protocol,
+    find_radix,
+    find_switch,
+    host_rate_Bps,
+    switch_latency_s,
+    switch_ports,
+)
 from weft.fabric.media import choose_medium, link_latency_s
 from weft.fabric.plan import Plan
 from weft.fabric.tables import Domain, LinkClass
@@ -44,6 +51,9 @@ class ClosOptions(Strict):
     )
     medium: str | dict[TierName, str] | None = Field(None, description="catalog medium id; default by length and rate")
     length: Length | dict[TierName, Length] | None = Field(None, description="cable length, such as 30m")
+    breakout: Literal[1, 2, 4, 8] = Field(
+        1, description="most links an uplink port may be split into, where leaves outnumber a spine's ports"
+    )
     in_network_reduction: bool = Field(False, description="switches reduce collectives (SHARP)")
 
 
@@ -66,6 +76,7 @@ class Hardware:
         radix: by tier: leaf ports are counted at ``rate_Bps``, the others at ``uplink_Bps``.
         latency_s: of the switch, port to port, by tier.
         links: link class that leads up to each tier.
+        split: ports of a spine by the number of links that an uplink port is split into, in ascending order.
     """
 
     protocol: Part
@@ -75,10 +86,20 @@ class Hardware:
     radix: dict[str, int]
     latency_s: dict[str, float]
     links: dict[str, LinkClass]
+    split: Mapping[int, int]
+
+    @property
+    def reach(self) -> int:
+        """The most leaves that two tiers join: a spine's ports, split as far as was allowed."""
+        return max(self.split.values())
+
+    def breakout(self, leaves: int) -> int:
+        """Return into how many links an uplink port is split: no more than it takes for a spine to reach the leaves."""
+        return next((split for split, ports in self.split.items() if ports >= leaves), 1)
 
 
 def resolve_hardware(
-    plan: Plan, options: ClosOptions, *, protocol: str = "roce", lengths_m: Mapping[str, float]
+    plan: Plan, options: ClosOptions, *, protocol: str = "roce", lengths_m: Mapping[str, float], sides: int = 1
 ) -> Hardware:
     """Fill the blanks of a Clos network from the catalog.
 
@@ -87,13 +108,14 @@ def resolve_hardware(
         options: what the user wrote.
         protocol: family if neither protocol nor switch is given.
         lengths_m: cable length up to each tier if none is given.
+        sides: equal ports that each NIC is split into.
 
     Raises:
         UnknownName, ConfigError: a part is unknown, or lacks ports of the rate.
         InfeasibleError: no medium reaches.
     """
     catalog = plan.catalog
-    rate_Bps = host_rate_Bps(plan, options.rate)
+    rate_Bps = host_rate_Bps(plan, options.rate) / sides
     uplink_Bps = options.uplink_rate or rate_Bps
     part = find_protocol(catalog, options.protocol, pick(options.switch, "leaf", ""), protocol, rate_Bps)
     switch: dict[str, Part] = {}
@@ -120,4 +142,14 @@ def resolve_hardware(
             medium=medium.id,
             length_m=length_m,
         )
-    return Hardware(part, rate_Bps, uplink_Bps, switch, radix, latency_s, links)
+    split = _split(switch["spine"], radix["spine"], uplink_Bps, options.breakout)
+    return Hardware(part, rate_Bps, uplink_Bps, switch, radix, latency_s, links, split)
+
+
+def _split(switch: Part, ports: int, uplink_Bps: float, most: int) -> dict[int, int]:
+    """Return how many links a switch has if every port is split in 1, 2, 4 or 8, up to what its chip allows."""
+    found = {1: ports}
+    for links in (2, 4, 8):
+        if links <= most:
+            found[links] = min(ports * links, switch_ports(switch, uplink_Bps / links) or ports)
+    return found

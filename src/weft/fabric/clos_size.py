@@ -4,6 +4,8 @@ Let a leaf have D ports down and U = ⌈D / o⌉ up (o its oversubscription). Wi
 where B links to every leaf fit a spine's radix, and each has b = ⌈U / S⌉ links to every leaf: the fewest spines, and
 equal bundles, so that every path is as wide as the next. With three tiers the same holds inside each pod; a spine has
 U' = ⌈its ports down / o'⌉ links up, and spine j of every pod joins core group j, sized and bundled alike.
+Where two tiers would not reach all leaves, uplink ports may be split (``breakout``): twice the links at half the rate, and
+twice the leaves below a spine.
 At radix k, 1:1 and full this is the k-ary fat tree: k³/4 hosts and 5k²/4 switches (Al-Fares et al., SIGCOMM 2008).
 """
 
@@ -31,6 +33,7 @@ class ClosSize:
         spine_up: links from a spine up; 0 for two tiers.
         cores: core switches in each of the ``spines`` core groups.
         core_bundle: links between a spine and each of its cores.
+        breakout: links that a port between leaf and spine is split into.
     """
 
     planes: int
@@ -43,6 +46,7 @@ class ClosSize:
     spine_up: int
     cores: int
     core_bundle: int
+    breakout: int = 1
 
 
 def ports_down(radix: int, oversubscription: float, unit: float = 1.0) -> int:
@@ -87,32 +91,33 @@ def size_clos(
     leaf_o, spine_o = (pick(options.oversubscription, tier, 1.0) for tier in ("leaf", "spine"))
     radix = hardware.radix
     if leaves == 1:
-        _check(options, leaf_ports, radix["leaf"], "leaf", "its host ports")
+        check_ports(options, leaf_ports, radix["leaf"], "leaf", "its host ports")
         return ClosSize(planes, 1, 0, 1, 1, 0, 0, 0, 0, 0)
     up = ports_up(leaf_ports, leaf_o, unit)
-    _check(options, leaf_ports + up * unit, radix["leaf"], "leaf", f"{leaf_ports} host ports and {up} uplinks")
+    check_ports(options, leaf_ports + up * unit, radix["leaf"], "leaf", f"{leaf_ports} host ports and {up} uplinks")
     room = int((radix["leaf"] - leaf_ports) / unit + 1e-9)
     asked, asked_core = (pick(options.bundle, tier, 0) for tier in ("spine", "core"))
     if not three_tiers or (pod_leaves or 0) >= leaves:
         what = f"links to {leaves} leaves; use fat_tree (three tiers), or tiers: 3" if not three_tiers else "its leaves"
-        _check(options, leaves, radix["spine"], "spine", what)
-        spines, bundle = _spread(up, leaves, radix["spine"], room, asked, "spine")
-        return ClosSize(planes, leaves, spines * bundle, leaves, 1, spines, bundle, 0, 0, 0)
+        split = hardware.breakout(leaves)
+        check_ports(options, leaves, hardware.split[split], "spine", what)
+        spines, bundle = spread(up * split, leaves, hardware.split[split], room * split, asked, "spine")
+        return ClosSize(planes, leaves, spines * bundle, leaves, 1, spines, bundle, 0, 0, 0, split)
     down = ports_down(radix["spine"], spine_o)
     pod_leaves = pod_leaves or down
-    _check(options, pod_leaves, down, "spine", f"links to {pod_leaves} leaves below (and as many as asked above)")
-    spines, bundle = _spread(up, pod_leaves, down, room, asked, "spine")
+    check_ports(options, pod_leaves, down, "spine", f"links to {pod_leaves} leaves below (and as many as asked above)")
+    spines, bundle = spread(up, pod_leaves, down, room, asked, "spine")
     spine_up = ports_up(pod_leaves * bundle, spine_o)
     pods = math.ceil(leaves / pod_leaves)
-    _check(options, pods, radix["core"], "core", f"links to {pods} pods")
+    check_ports(options, pods, radix["core"], "core", f"links to {pods} pods")
     room = radix["spine"] - pod_leaves * bundle
-    cores, core_bundle = _spread(spine_up, pods, radix["core"], room, asked_core, "core")
+    cores, core_bundle = spread(spine_up, pods, radix["core"], room, asked_core, "core")
     return ClosSize(
         planes, leaves, spines * bundle, pod_leaves, pods, spines, bundle, cores * core_bundle, cores, core_bundle
     )
 
 
-def _check(options: ClosOptions, needed: float, ports: int, tier: str, why: str) -> None:
+def check_ports(options: ClosOptions, needed: float, ports: int, tier: str, why: str) -> None:
     """Refuse a switch with too few ports: the file is wrong if it says how many, the cluster too large if not."""
     if needed <= ports + 1e-9:
         return
@@ -122,7 +127,7 @@ def _check(options: ClosOptions, needed: float, ports: int, tier: str, why: str)
     raise InfeasibleError(f"scale_out.switch: {message}")
 
 
-def _spread(up: int, below: int, ports: int, room: int, asked: int, tier: str) -> tuple[int, int]:
+def spread(up: int, below: int, ports: int, room: int, asked: int, tier: str) -> tuple[int, int]:
     """Return ``(switches, bundle)`` above a switch with ``up`` links: the fewest switches, equal bundles to each.
 
     Args:

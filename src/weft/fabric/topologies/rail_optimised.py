@@ -91,7 +91,7 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
 def _size(options: Options, hardware: Hardware, leaf_ports: int, units: int, unit_leaves: int, planes: int) -> ClosSize:
     """Size one plane of ``units`` units with ``unit_leaves`` leaves each; pods hold whole units."""
     leaves = units * unit_leaves
-    three = options.tiers == 3 or (options.tiers is None and leaves > hardware.radix["spine"])
+    three = options.tiers == 3 or (options.tiers is None and leaves > hardware.reach)
     if not three:
         return size_clos(leaves, leaf_ports, options, hardware, planes=planes)
     down = ports_down(hardware.radix["spine"], pick(options.oversubscription, "spine", 1.0))
