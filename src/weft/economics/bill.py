@@ -70,10 +70,8 @@ class BillOfMaterials:
 
     @property
     def cables(self) -> int:
-        """How many scale-out links the lines cover: cables, fibres between modules, pairs of transponders."""
-        here = [line for line in self.lines if line.domain != "scale-up"]
-        whole = sum(line.count for line in here if line.kind in ("cable", "fibre"))
-        return whole + sum(line.count for line in here if line.kind == "transponder") // 2
+        """How many links the lines cover, those of scale-up networks left out."""
+        return sum(line.links for line in self.lines if line.domain != "scale-up")
 
     @property
     def everything(self) -> tuple[Line, ...]:

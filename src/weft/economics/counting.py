@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from weft.catalog import Catalog, Part
 from weft.economics.bill import BillOfMaterials
+from weft.economics.ends import Ends, ends_of
 from weft.economics.figures import NOTHING, Figure, figure
 from weft.economics.lines import Line
 from weft.economics.long_haul import fibre_routes, line_system
@@ -46,7 +46,7 @@ def bill_of_materials(fabric: Fabric) -> BillOfMaterials:
     lines = _merged(count.lines)
     racks = [
         count.line("rack", fabric.catalog.get("planning", "rack"), number, _rack_price(fabric.catalog), None, "hall")
-        for number in _racks(fabric)
+        for number in ([fabric.placement.racks] if fabric.placement else [])
     ]
     return BillOfMaterials(
         lines=lines,
@@ -62,13 +62,6 @@ def _parts_of(fabric: Fabric, kind: Kind) -> list[tuple[Part, int]]:
     """Return the parts that nodes of a kind are, with their counts."""
     indices, counts = np.unique(fabric.nodes.part[fabric.nodes.kind == kind], return_counts=True)
     return [(fabric.parts[i], int(n)) for i, n in zip(indices, counts, strict=True) if i >= 0]
-
-
-def _racks(fabric: Fabric) -> Iterator[int]:
-    """Yield the number of racks, where nodes have places."""
-    number = fabric.by_kind.get("rack", 0)
-    if number:
-        yield number
 
 
 def _rack_price(catalog: Catalog) -> Figure:
@@ -105,7 +98,7 @@ def _scale_up(fabric: Fabric, count: _Count) -> None:
             packed = math.floor(per_port + 1e-9) if per_port >= 1 else per_port
             legs = 1 if cabling.ocs is None else 2
             cables = math.ceil(link.cables / packed - 1e-9)
-            count.cables(medium, cables, link.name, "scale-up", legs=legs)
+            count.cables(medium, medium, Ends(cables, cables, cables, cables, cables * legs), link.name, "scale-up")
     if cabling.ocs is not None:
         number = cabling.ocs_count * fabric.plan.nodes
         price, power = figure(cabling.ocs, "price_usd"), figure(cabling.ocs, "power_w")
@@ -118,7 +111,7 @@ def _merged(lines: list[Line]) -> tuple[Line, ...]:
     for line in lines:
         key = (line.kind, line.part, line.use, line.domain)
         known = found.get(key)
-        found[key] = replace(line, count=line.count + known.count) if known else line
+        found[key] = replace(line, count=line.count + known.count, links=line.links + known.links) if known else line
     return tuple(found.values())
 
 
@@ -140,11 +133,12 @@ class _Count:
         power: Figure | None,
         use: str,
         domain: str = "scale-out",
+        links: int = 0,
     ) -> None:
         """Add one line, unless there are none of it."""
         if number:
             self.missing += [f"{part.id} {what}" for what, known in (("price", cost), ("power", power)) if not known]
-            self.lines.append(self.line(kind, part, number, cost, power, use, domain))
+            self.lines.append(replace(self.line(kind, part, number, cost, power, use, domain), links=links))
 
     def line(
         self,
@@ -165,28 +159,28 @@ class _Count:
     def links(self, fabric: Fabric, index: int, link: LinkClass) -> None:
         """Add what one class of links takes: cables, modules and fibre, or transponders and their lines."""
         medium = self.catalog.get("media", link.medium)
-        domain = link.domain.label
+        use, domain = link.name, link.domain.label
         if not is_long_haul(medium):
-            self.cables(medium, link.cables, link.name, domain)
+            upper = self.catalog.get("media", link.upper_medium) if link.upper_medium else medium
+            self.cables(medium, upper, ends_of(link), use, domain)
             return
-        self.add(
-            "transponder", medium, 2 * link.cables, figure(medium, "price_usd"), end_power(medium), link.name, domain
-        )
+        cost, power = figure(medium, "price_usd"), end_power(medium)
+        self.add("transponder", medium, 2 * link.whole_cables, cost, power, use, domain, link.whole_cables)
         for routes, wavelengths in fibre_routes(fabric, index):
             bought, rented = line_system(self.catalog, medium, wavelengths, link.length_m)
             for item in bought:
-                self.add(item.kind, item.part, item.count * routes, item.cost, item.power, link.name, domain)
+                self.add(item.kind, item.part, item.count * routes, item.cost, item.power, use, domain)
             for item in rented:
-                self.rents.append(
-                    self.line(item.kind, item.part, item.count * routes, item.cost, None, link.name, domain)
-                )
+                self.rents.append(self.line(item.kind, item.part, item.count * routes, item.cost, None, use, domain))
 
-    def cables(self, medium: Part, links: int, use: str, domain: str, *, legs: int = 1) -> None:
-        """Add the cables, or the modules and fibres, of one class of links; ``legs``: fibres end to end in each."""
-        cost, end = figure(medium, "price_usd"), end_power(medium)
+    def cables(self, medium: Part, upper: Part, ends: Ends, use: str, domain: str) -> None:
+        """Add the cables, or the modules at both ends and the fibre between them, of one class of links."""
+        cost, power = figure(medium, "price_usd"), end_power(medium)
         if not is_module(medium):
-            self.add("cable", medium, links, cost, end * 2 if end else None, use, domain)
+            self.add("cable", medium, ends.cables, cost, power * 2 if power else None, use, domain, ends.links)
             return
-        self.add("module", medium, 2 * links, cost, end, use, domain)
+        self.add("module", medium, ends.lower, cost, power, use, domain)
+        self.add("module", upper, ends.upper, figure(upper, "price_usd"), end_power(upper), use, domain)
         fibre = self.catalog.get("media", "passives_mpo")
-        self.add("fibre", fibre, links * legs, fibre_price(self.catalog, medium), NOTHING, use, domain)
+        price = fibre_price(self.catalog, medium) * (1 / ends.share)
+        self.add("fibre", fibre, ends.fibres, price, NOTHING, use, domain, ends.links)

@@ -26,6 +26,7 @@ class Line:
         sources: ids of the sources of price and power.
         basis: the catalog rows behind price and power.
         domain: which network: ``scale-out``, ``scale-up`` ...
+        links: links that it carries: on lines of cables, of fibre and of transponders, each link once.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Line:
     sources: tuple[str, ...] = ()
     basis: tuple[Basis, ...] = ()
     domain: str = "scale-out"
+    links: int = 0
 
     @property
     def cost(self) -> Range:
