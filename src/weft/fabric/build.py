@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from weft.errors import ConfigError, InfeasibleError
 from weft.fabric import topologies
 from weft.fabric.builder import GraphBuilder
+from weft.fabric.cabling.relink import relink
 from weft.fabric.fabric import Fabric
 from weft.fabric.placement import place
 from weft.fabric.plan import Plan, resolve
@@ -56,6 +57,8 @@ def _build(cluster: Cluster) -> Fabric:
     parts = tuple(graph.parts)
     floor = cluster.floor_plan
     placement = None if floor is None else place(nodes, links, parts, plan, floor)
+    if placement is not None or cluster.media is not None:
+        links, network = relink(plan, nodes, links, parts, network, placement)
     return Fabric(plan, nodes, links, parts, network, placement)
 
 

@@ -57,13 +57,22 @@ def link_latency_s(catalog: Catalog, medium: Part, protocol: Part, length_m: flo
 
     Error correction follows the protocol: RS(528) on 25 Gb/s lanes, low-latency RS(272) on InfiniBand, else RS(544).
     """
-    copper = medium.text("cls") in COPPER
-    run = catalog.get("media", "prop_twinax" if copper else "prop_smf").si("propagation_ns_per_m") * length_m
+    run = catalog.get("media", _guide(medium)).si("propagation_ns_per_m") * length_m
     inside = medium.si("latency_ns_added_link") if medium.has("latency_ns_added_link") else 0.0
-    return run + inside + catalog.get("media", _fec(protocol)).si("latency_ns")
+    return run + inside + catalog.get("media", error_correction(protocol)).si("latency_ns")
 
 
-def _fec(protocol: Part) -> str:
+def _guide(medium: Part) -> str:
+    """Return the catalog entry of what carries a medium's signal."""
+    if medium.text("cls") in COPPER:
+        return "prop_twinax"
+    if medium.text("cls") == "microled":
+        return "prop_imaging_fiber"
+    return "prop_mmf" if medium.text("cls") == "aoc" or medium.text("interface") == "SR" else "prop_smf"
+
+
+def error_correction(protocol: Part) -> str:
+    """Return the catalog entry of the code that a protocol's hosts run on every link."""
     if protocol.has("lane_gbps") and protocol.si("lane_gbps") <= 25e9 / 8:
         return "fec_rs528"
     return "fec_rs272_ll" if protocol.text("family") == "infiniband" else "fec_rs544_kp4"

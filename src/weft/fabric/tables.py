@@ -92,6 +92,8 @@ class LinkClass:
         cables: how many links there are.
         breakout: links that share one cable, split at one end: two of 400 Gb/s in an 800 Gb/s port.
         ends: ends that hold a module: 2, or 1 where the other end is a mirror.
+        upper_medium: the module at the upper end, where it is another than ``medium``.
+        lower_share, upper_share: links that one module, or one end of a cable, serves; see `weft.fabric.cabling`.
     """
 
     name: str
@@ -105,6 +107,9 @@ class LinkClass:
     cables: int = 0
     breakout: int = 1
     ends: int = 2
+    upper_medium: str = ""
+    lower_share: int = 1
+    upper_share: int = 1
 
     @property
     def whole_cables(self) -> int:

@@ -14,12 +14,9 @@ from weft.fabric.tables import FloatArray, IntArray
 
 # Lengths of assembled cables and fibre jumpers: copper 0.5 to 5 m in NVIDIA's MCP4Y10 and MCP7Y00 lists, MPO fibre 3 to
 # 150 m in its MFP7E10 list (both recalled); longer runs are trunks cut to the next 50 m, then 500 m, then 5 km.
+_SHORT_M = (0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 25, 30, 35, 40, 50, 60, 70, 80, 90, 100, 130, 150)
 SOLD_M = np.array(
-    [0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 25, 30, 35, 40, 50, 60, 70, 80, 90, 100, 130, 150]
-    + list(range(200, 2001, 50))
-    + list(range(2500, 20_001, 500))
-    + list(range(25_000, 20_050_001, 5000)),
-    dtype=np.float64,
+    [*_SHORT_M, *range(200, 2001, 50), *range(2500, 20_001, 500), *range(25_000, 20_050_001, 5000)], dtype=np.float64
 )
 
 

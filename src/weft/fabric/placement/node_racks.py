@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
-
-from typing import NoReturn
 
 from weft.errors import InfeasibleError
 from weft.fabric.floor_plan import FloorPlan

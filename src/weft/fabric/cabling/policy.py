@@ -1,0 +1,147 @@
+"""Which of the ways to make a link is taken: cheapest, least power, most reliable, or one the user fixes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from weft.catalog import Catalog
+from weft.errors import InfeasibleError, UnknownName
+from weft.fabric.cabling.options import CLASSES, INSIDE, Option
+from weft.fabric.spec import Cluster
+
+POLICIES = ("cheapest", "lowest_power", "most_reliable")
+# What may be taken without being named: made and sold by several makers today. microLED, near-package and optical I/O
+# are not yet; co-packaged engines come with their switch.
+SOLD = (
+    "passive_dac",
+    "acc",
+    "aec",
+    "aoc",
+    "dsp_pluggable",
+    "silicon_photonics",
+    "lpo",
+    "lro",
+    "dci_coherent",
+    "dci_transponder",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How to choose.
+
+    Attributes:
+        aim: one of `POLICIES`.
+        among: classes and medium ids to choose among; empty for whatever is sold.
+    """
+
+    aim: str = "cheapest"
+    among: tuple[str, ...] = ()
+
+    def allows(self, option: Option) -> bool:
+        """True where an option may be taken, whatever its reach.
+
+        A fixed medium may stand at either end: its other end is whatever faces it.
+        """
+        ids = {option.medium.id, option.upper.id}
+        classes = {option.medium.text("cls"), option.upper.text("cls")}
+        if not self.among:
+            return option.native and classes <= {*SOLD, "cpo"}
+        return any(name in ids or name in classes for name in self.among)
+
+    def best(self, options: list[Option], length_m: float) -> Option | None:
+        """Return the best option that reaches; None if none does.
+
+        What is chosen freely must reach as usual parts of it do; a medium fixed by its id, as the best of them.
+        """
+        reaching = [option for option in options if self._reach(option) >= length_m - 1e-9]
+        return min(reaching, key=self._rank, default=None)
+
+    def _reach(self, option: Option) -> float:
+        fixed = option.medium.id in self.among or option.upper.id in self.among
+        return option.best_reach_m if fixed else option.reach_m
+
+    def _rank(self, option: Option) -> tuple[float, float, float, str, str]:
+        figures = {
+            "cheapest": (option.cost_usd, option.power_w, option.failures_per_s),
+            "lowest_power": (option.power_w, option.cost_usd, option.failures_per_s),
+            "most_reliable": (option.failures_per_s, option.cost_usd, option.power_w),
+        }[self.aim]
+        return (*figures, option.medium.id, option.upper.id)
+
+
+def tier_of(link_class: str) -> tuple[str, ...]:
+    """Return the names a class of links goes by in ``media``: ``nic-leaf``, ``host``, ``leaf``, ``default``."""
+    lower, _, upper = link_class.partition("-")
+    return (link_class, *(("host",) if lower == "nic" else ()), upper, "default")
+
+
+def policies(cluster: Cluster, catalog: Catalog, classes: list[str]) -> dict[str, Policy]:
+    """Return the policy of each class of links: from ``media``, else the medium its topology was given, else cheapest.
+
+    Raises:
+        UnknownName: a tier, policy, class or medium nobody knows.
+    """
+    media = cluster.media
+    written = media if isinstance(media, dict) else {} if media is None else {"default": media}
+    tiers = {name for link_class in classes for name in tier_of(link_class)}
+    for tier in written:
+        if tier not in tiers:
+            raise UnknownName("tier", tier, tiers, field="media")
+    read = {
+        tier: _policy(value, catalog, f"media.{tier}" if isinstance(media, dict) else "media")
+        for tier, value in written.items()
+    }
+    asked = _topology_media(cluster)
+    found: dict[str, Policy] = {}
+    for link_class in classes:
+        names = tier_of(link_class)
+        known = [read[name] for name in names if name in read]
+        known += [Policy(among=(asked[name],)) for name in names if name in asked]
+        found[link_class] = known[0] if known else Policy()
+    return found
+
+
+def _policy(value: str | list[str], catalog: Catalog, field: str) -> Policy:
+    words = [value] if isinstance(value, str) else value
+    aims = [word for word in words if word in POLICIES]
+    among = tuple(word for word in words if word not in POLICIES)
+    choosable = {part.id for part in catalog.parts("media") if part.text("cls") not in (None, *INSIDE)}
+    known = {*CLASSES, *choosable} - set(INSIDE)
+    for word in among:
+        if word not in known:
+            raise UnknownName("policy, class or medium", word, [*POLICIES, *known], field=field)
+    return Policy(aims[0] if aims else "cheapest", among)
+
+
+def _topology_media(cluster: Cluster) -> dict[str, str]:
+    """Return the media written under ``scale_out.medium``, by tier."""
+    medium = (cluster.scale_out or {}).get("medium")
+    if isinstance(medium, str):
+        return {"default": medium}
+    return dict(medium) if isinstance(medium, dict) else {}
+
+
+def choose(
+    policy: Policy, options: list[Option], length_m: float, rate_Bps: float, ends: tuple[str, str], link_class: str
+) -> Option:
+    """Return the option a policy takes.
+
+    Raises:
+        InfeasibleError: nothing reaches; names the link, its length, and what would reach at what cost.
+    """
+    allowed = [option for option in options if policy.allows(option)]
+    taken = policy.best(allowed, length_m)
+    if taken is not None:
+        return taken
+    link = f"link {ends[0]} to {ends[1]} ({link_class}, {rate_Bps * 8e-9:g} Gb/s, {length_m:g} m)"
+    farthest = max(allowed, key=lambda option: option.reach_m, default=None)
+    among = f"{' or '.join(policy.among)}: " if policy.among else ""
+    here = f"{farthest.medium.id} reaches {farthest.reach_m:g} m" if farthest else "there is no way to make it"
+    would = Policy().best([o for o in options if Policy().allows(o)], length_m)
+    if would is None:
+        far = max(options, key=lambda option: option.reach_m, default=None)
+        mend = f"nothing reaches; the farthest is {far.medium.id} with {far.reach_m:g} m" if far else "nothing fits"
+    else:
+        mend = f"{would.medium.id} would, at {would.cost_usd:,.0f} USD and {would.power_w:.3g} W a link"
+    raise InfeasibleError(f"media: {link}: {among}{here}; {mend}")
