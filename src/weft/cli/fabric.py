@@ -58,3 +58,24 @@ def bom(
     typer.echo(views.bom_text(fabric, bill, owned))
     if rows is not None:
         typer.echo("\n" + views.explained_text(rows))
+
+
+@app.command("export", epilog="Example: weft fabric export cluster.yaml --to graphml -o cluster.graphml")
+def export(
+    cluster: _Cluster,
+    to: Annotated[str, typer.Option(help="graphml, csv, parquet or drawio")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="the file; tables are two: .nodes and .links")],
+    as_json: _Json = False,
+) -> None:
+    """Write the graph for other tools: GraphML, node and link tables, or a draw.io picture (by pod where large)."""
+    from weft.export import export as write
+    from weft.fabric import build_fabric, load_cluster
+    from weft.report.machine import to_json
+
+    fabric = build_fabric(load_cluster(cluster))
+    files = [str(path) for path in write(fabric, to, output)]
+    if as_json:
+        counts = {"nodes": len(fabric.nodes), "links": len(fabric.links) // 2}
+        typer.echo(to_json({"schema": "weft.export/1", "name": fabric.name, "format": to, "files": files, **counts}))
+    else:
+        typer.echo("\n".join(f"wrote {file}" for file in files), err=True)
