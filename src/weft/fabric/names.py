@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from weft.errors import ConfigError, UnknownName
-from weft.fabric.tables import Kind, NodeTable
+from weft.fabric.tables import IntArray, Kind, NodeTable
 
 _STEP = re.compile(r"([a-z]+)(\d+)$")
 _KINDS = {kind.prefix: kind for kind in Kind}
@@ -20,6 +20,13 @@ def name_of(nodes: NodeTable, row: int) -> str:
         steps.append(f"{Kind(int(nodes.kind[row])).prefix}{nodes.ordinal[row]}")
         row = int(nodes.parent[row])
     return "/".join(reversed(steps))
+
+
+def names_of(nodes: NodeTable, rows: IntArray) -> list[str | int | float]:
+    """Return the names of many node rows, each worked out once."""
+    unique, inverse = np.unique(rows, return_inverse=True)
+    names = [name_of(nodes, row) for row in unique.tolist()]
+    return [names[i] for i in inverse.tolist()]
 
 
 def row_of(nodes: NodeTable, name: str) -> int:

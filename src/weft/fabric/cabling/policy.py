@@ -136,12 +136,14 @@ def choose(
         return taken
     link = f"link {ends[0]} to {ends[1]} ({link_class}, {rate_Bps * 8e-9:g} Gb/s, {length_m:g} m)"
     farthest = max(allowed, key=lambda option: option.reach_m, default=None)
-    among = f"{' or '.join(policy.among)}: " if policy.among else ""
-    here = f"{farthest.medium.id} reaches {farthest.reach_m:g} m" if farthest else "there is no way to make it"
+    wanted = " or ".join(policy.among) or "what is sold"
+    here = f"{wanted} does not plug in here (cages that serve several links want twin-port modules, or parallel cables)"
+    if farthest is not None:
+        here = f"{wanted}: {farthest.medium.id} reaches {farthest.reach_m:g} m"
     would = Policy().best([o for o in options if Policy().allows(o)], length_m)
     if would is None:
         far = max(options, key=lambda option: option.reach_m, default=None)
         mend = f"nothing reaches; the farthest is {far.medium.id} with {far.reach_m:g} m" if far else "nothing fits"
     else:
         mend = f"{would.medium.id} would, at {would.cost_usd:,.0f} USD and {would.power_w:.3g} W a link"
-    raise InfeasibleError(f"media: {link}: {among}{here}; {mend}")
+    raise InfeasibleError(f"media: {link}: {here}; {mend}")

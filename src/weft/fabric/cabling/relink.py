@@ -80,8 +80,7 @@ def _split(
     if placement is None:
         bucket, lengths = np.zeros(len(cables), np.int64), [link.length_m]
     else:
-        length_m = commercial_length_m(cable_lengths_m(placement, a, b))
-        index = np.searchsorted(SOLD_M, length_m)
+        index = np.searchsorted(SOLD_M, commercial_length_m(cable_lengths_m(placement, a, b)))
         used = np.flatnonzero(np.bincount(index))
         bucket, lengths = np.searchsorted(used, index), [float(SOLD_M[i]) for i in used]
     for number, length_m in enumerate(lengths):

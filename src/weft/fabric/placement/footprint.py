@@ -40,6 +40,10 @@ class Footprint:
     racks: int = 1
 
 
+# A front-end or storage server: a planning value.
+SERVER = Footprint("server", units=2, power_w=800.0)
+
+
 def node_footprint(plan: Plan, rack_units: int) -> Footprint:
     """Return what a node takes; a system that fills several racks takes all of each."""
     system = plan.system

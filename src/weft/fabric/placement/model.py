@@ -34,7 +34,8 @@ class Placement:
         unit: int16[node rows], lowest rack unit of each host or switch, counted from 1; 0 where that means nothing.
         height: int16[node rows], rack units each host or switch takes.
         use: uint8[racks], `RackUse`.
-        slot: int32[racks], place in the building: row after row, hall after hall.
+        slot: int32[racks], place in the building: row after row, hall after hall, site after site.
+        halls_per_site: halls that slots are counted by.
         rack_power_w: float64[racks], the most its devices draw.
         rack_units_used: int32[racks].
         nodes_per_rack: nodes in a full rack; 0 where a node fills several racks.
@@ -49,6 +50,7 @@ class Placement:
     height: npt.NDArray[np.int16]
     use: npt.NDArray[np.uint8]
     slot: npt.NDArray[np.int32]
+    halls_per_site: int
     rack_power_w: FloatArray
     rack_units_used: npt.NDArray[np.int32]
     nodes_per_rack: int
@@ -83,8 +85,7 @@ class Placement:
     @cached_property
     def site(self) -> npt.NDArray[np.int32]:
         """Site of each rack."""
-        per_site = self.floor.halls_per_site
-        return np.zeros(self.racks, np.int32) if per_site is None else self.hall // np.int32(per_site)
+        return self.hall // np.int32(self.halls_per_site)
 
     @property
     def rows(self) -> int:
@@ -96,7 +97,7 @@ class Placement:
         """Halls in use."""
         return len(np.unique(self.hall))
 
-    @property
+    @cached_property
     def sites(self) -> int:
         """Sites in use."""
         return len(np.unique(self.site))
@@ -104,8 +105,7 @@ class Placement:
     @cached_property
     def halls_across(self) -> int:
         """Halls side by side: as many as make a site about square."""
-        count = self.floor.halls_per_site or int(self.hall.max(initial=0)) + 1
-        return max(1, round(float(np.sqrt(count * self.hall_depth_m / self.hall_width_m))))
+        return max(1, round(float(np.sqrt(self.halls_per_site * self.hall_depth_m / self.hall_width_m))))
 
     @property
     def hall_width_m(self) -> float:
@@ -120,22 +120,21 @@ class Placement:
     @cached_property
     def x_m(self) -> FloatArray:
         """Each rack's distance from its site's corner, along the rows."""
-        x_m: FloatArray = (self.position + 0.5) * self.floor.rack_pitch
+        x_m = (self.position + 0.5).astype(np.float64) * self.floor.rack_pitch
         return x_m + self._hall_on_site % self.halls_across * self.hall_width_m
 
     @cached_property
     def y_m(self) -> FloatArray:
         """Each rack's distance from its site's corner, across the rows."""
-        y_m: FloatArray = (self.row % self.floor.rows_per_hall + 0.5) * self.floor.row_pitch
+        y_m = (self.row % self.floor.rows_per_hall + 0.5).astype(np.float64) * self.floor.row_pitch
         return y_m + self._hall_on_site // self.halls_across * self.hall_depth_m
 
     @property
     def _hall_on_site(self) -> npt.NDArray[np.int32]:
-        per_site = self.floor.halls_per_site
-        return self.hall if per_site is None else self.hall % np.int32(per_site)
+        return self.hall % np.int32(self.halls_per_site)
 
     def rack_name(self, rack: int) -> str:
         """Return where a rack stands, such as ``hall0/row2/rack7``; the site comes first where there are several."""
         row = int(self.row[rack]) % self.floor.rows_per_hall
         place = f"hall{int(self._hall_on_site[rack])}/row{row}/rack{int(self.position[rack])}"
-        return f"site{int(self.site[rack])}/{place}" if self.floor.sites > 1 else place
+        return f"site{int(self.site[rack])}/{place}" if self.sites > 1 else place

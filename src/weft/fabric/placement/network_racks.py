@@ -41,7 +41,7 @@ class NetworkRacks:
         places, which = np.unique(self._nodes.parent[switches.rows], return_inverse=True)
         first, last = self._first[places], self._last[places]  # -1 is the whole cluster's
         middle = self._floor.network == "middle"
-        key = (first + last) // 2 + 0.5 if middle else last + 0.5
+        key = ((first + last) // 2 if middle else last).astype(np.float64) + 0.5
         block = np.zeros(len(places), np.int64)
         if self.row_nodes:  # in rows of their own between rows of nodes
             block = 2 * (key // self.row_nodes).astype(np.int64) + 1

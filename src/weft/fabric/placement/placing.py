@@ -53,8 +53,9 @@ def place(nodes: NodeTable, links: LinkTable, parts: tuple[Part, ...], plan: Pla
     elif not on_top:
         network.add_by_place(leaves)
     network.add_by_place(others)
-    order, slot = _lay_out(packed, network, floor)
-    _check_building(slot, floor)
+    site = _rack_sites(nodes, hosts, packed, network)
+    order, slot, halls = _lay_out(packed, network, site, floor)
+    _check_building(len(order), halls, floor)
     rack, unit, height = _device_columns(nodes, hosts, node, leaves, switches, packed, network, order)
     use, power_w, units = _rack_columns(node, switches, packed, rack, order)
     return Placement(
@@ -66,6 +67,7 @@ def place(nodes: NodeTable, links: LinkTable, parts: tuple[Part, ...], plan: Pla
         height=height,
         use=use,
         slot=slot.astype(np.int32),
+        halls_per_site=floor.halls_per_site or int(halls.max()),
         rack_power_w=power_w,
         rack_units_used=units,
         nodes_per_rack=packed.per_rack,
@@ -100,32 +102,52 @@ def _pack(
     return packed, False
 
 
+def _rack_sites(nodes: NodeTable, hosts: IntArray, packed: NodeRacks, network: NetworkRacks) -> npt.NDArray[np.int64]:
+    """Return the site of every rack (node racks, then network racks) as the topology has it; 0 where it has none."""
+    site = np.zeros(packed.racks + network.count, np.int64)
+    for rows, rack in ((hosts, packed.rack), (network.rows, packed.racks + network.rack)):
+        above = nodes.parent[rows]
+        while (above >= 0).any():
+            here = (above >= 0) & (nodes.kind[above] == Kind.SITE)
+            site[rack[here]] = nodes.ordinal[above[here]]
+            above = np.where(above >= 0, nodes.parent[above], -1)
+    return site
+
+
 def _lay_out(
-    packed: NodeRacks, network: NetworkRacks, floor: FloorPlan
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the racks (node racks, then network racks) in floor order, and the slot of each in that order."""
+    packed: NodeRacks, network: NetworkRacks, site: IntArray, floor: FloorPlan
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the racks in floor order, the slot of each in that order, and the halls each site takes."""
     node_rack = np.arange(packed.racks)
     key = np.concatenate([node_rack.astype(np.float64), network.key])
-    if not network.row_nodes:
-        return np.argsort(key, kind="stable"), np.arange(len(key))
-    block = np.concatenate([2 * (node_rack // network.row_nodes), network.block])
-    order = np.lexsort((key, block))
-    ordered = block[order]
-    begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    length = np.diff(begins, append=len(ordered))
+    block = np.zeros(len(key), np.int64)
+    if network.row_nodes:  # rows of nodes and leaves, and rows of other switches between them
+        block = np.concatenate([2 * (node_rack // network.row_nodes), network.block])
+    order = np.lexsort((key, block, site))
+    ordered = np.stack([site[order], block[order]])
+    begins = np.flatnonzero(np.concatenate([[True], (ordered[:, 1:] != ordered[:, :-1]).any(axis=0)]))
+    length = np.diff(begins, append=len(order))
     rows = -(-length // floor.racks_per_row)  # every block begins a row
-    first = (np.cumsum(rows) - rows) * floor.racks_per_row
-    return order, np.repeat(first - begins, length) + np.arange(len(ordered))
+    site_of_block = ordered[0, begins]
+    site_rows = np.bincount(site_of_block, weights=rows).astype(np.int64)
+    halls = -(-site_rows // floor.rows_per_hall)
+    per_site = (floor.halls_per_site or int(halls.max())) * floor.rows_per_hall
+    before = np.cumsum(rows) - rows  # rows of earlier blocks, then only of the same site
+    before -= (np.cumsum(site_rows) - site_rows)[site_of_block]
+    first = (site_of_block * per_site + before) * floor.racks_per_row
+    return order, np.repeat(first - begins, length) + np.arange(len(order)), halls
 
 
-def _check_building(slot: IntArray, floor: FloorPlan) -> None:
-    """Refuse more racks than the halls have room for."""
-    per_hall = floor.racks_per_row * floor.rows_per_hall
-    halls = int(slot.max(initial=0)) // per_hall + 1
-    if floor.halls_per_site is not None and halls > floor.halls_per_site * floor.sites:
+def _check_building(racks: int, halls: IntArray, floor: FloorPlan) -> None:
+    """Refuse more racks than the halls have room for. One site of a topology without sites may take several."""
+    if floor.halls_per_site is None:
+        return
+    most = floor.halls_per_site * (floor.sites if len(halls) == 1 else 1)
+    if int(halls.max()) > most:
+        per_hall = floor.racks_per_row * floor.rows_per_hall
         raise InfeasibleError(
-            f"floor_plan.halls_per_site: {len(slot):,} racks take {halls} halls of {per_hall} racks, there are "
-            f"{floor.halls_per_site * floor.sites}; add halls, rows or sites, or raise rack_power"
+            f"floor_plan.halls_per_site: {racks:,} racks take {int(halls.sum())} halls of {per_hall} racks, there are "
+            f"{floor.halls_per_site * max(floor.sites, len(halls))}; add halls, rows or sites, or raise rack_power"
         )
 
 

@@ -1,4 +1,4 @@
-"""The switches of a fabric as the placer sees them: what each takes up, and which hosts it serves."""
+"""Switches (and servers of other networks) as the placer sees them: what each takes up, and which hosts it serves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from weft.catalog import Part
 from weft.errors import InfeasibleError
 from weft.fabric.floor_plan import FloorPlan
-from weft.fabric.placement.footprint import switch_footprint
+from weft.fabric.placement.footprint import SERVER, switch_footprint
 from weft.fabric.tables import Domain, IntArray, Kind, LinkTable, NodeTable
 from weft.units import format_power
 
@@ -41,7 +41,7 @@ class Switches:
 def find_switches(
     nodes: NodeTable, links: LinkTable, parts: tuple[Part, ...], hosts: IntArray, floor: FloorPlan, limit_w: float
 ) -> Switches:
-    """Return every switch outside the nodes.
+    """Return every switch outside the nodes, and every server.
 
     Raises:
         InfeasibleError: a switch is too tall or draws too much for a rack.
@@ -50,17 +50,19 @@ def find_switches(
     lower, upper = links.src[::2][networked], links.dst[::2][networked]
     marked = np.zeros(len(nodes), bool)
     marked[lower], marked[upper] = True, True
+    marked[nodes.kind == Kind.SERVER] = True
     rows = np.flatnonzero(marked & ~np.isin(nodes.kind, _NOT_SWITCHES))
     number = np.zeros(len(nodes), np.int64)
     number[hosts] = np.arange(len(hosts))
-    from_host = nodes.kind[lower] == Kind.NIC
+    from_host = (nodes.kind[lower] == Kind.NIC) & (nodes.kind[nodes.parent[lower]] == Kind.HOST)
     served = number[nodes.parent[lower[from_host]]]
     switch = upper[from_host]
     count = np.bincount(switch, minlength=len(nodes))[rows]
     total = np.bincount(switch, weights=served, minlength=len(nodes))[rows]
     serves = np.divide(total, count, out=np.full(len(rows), np.nan), where=count > 0)
-    known = [switch_footprint(part, floor.rack_units) for part in parts] + [switch_footprint(None, floor.rack_units)]
-    part = nodes.part[rows]
+    known = [switch_footprint(part, floor.rack_units) for part in parts]
+    known += [SERVER, switch_footprint(None, floor.rack_units)]  # the last is of switches without a part
+    part = np.where(nodes.kind[rows] == Kind.SERVER, len(parts), nodes.part[rows])
     for index in np.unique(part):
         if known[index].power_w > limit_w:
             raise InfeasibleError(
