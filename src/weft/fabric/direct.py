@@ -162,7 +162,7 @@ def _add_routers(
     for kind in np.unique(kinds):
         mine = np.flatnonzero(kinds == kind)
         if shape.ordinal is None:
-            ordinal = np.arange(len(mine)) - np.searchsorted(group[mine], group[mine], side="left")
+            ordinal: IntArray = np.arange(len(mine)) - np.searchsorted(group[mine], group[mine], side="left")
         else:
             ordinal = shape.ordinal[mine]
         rows[mine] = graph.nodes(Kind(int(kind)), len(mine), part=hardware.switch, parent=parent[mine], ordinal=ordinal)
@@ -171,18 +171,35 @@ def _add_routers(
 
 def _tiers(shape: Shape, at: IntArray, host_s: float) -> tuple[Tier, ...]:
     """Return who shares which router and which group, and what leads out of them."""
-    units = [(shape.tier, np.arange(shape.routers))]
+    units: list[tuple[str, IntArray]] = [(shape.tier, np.arange(shape.routers))]
     if shape.group is not None and shape.group[-1] > 0:
         units.append(("group", shape.group))
     if shape.routers > 1:
         units.append(("network", np.zeros(shape.routers, np.int64)))
     if shape.mean_hops is None:
-        apart_s = mean_latency_s(shape.cables, at, [unit for _, unit in units])
-    else:
-        link = shape.cables[0].link if shape.cables else None
-        apart_s = [0.0, shape.mean_hops * link.latency_up_s if link else 0.0]
+        return tiers(shape.cables, at, units, host_s, mean_latency_s(shape.cables, at, [unit for _, unit in units]))
+    hop_s = shape.cables[0].link.latency_up_s
+    return tiers(shape.cables, at, units, host_s, [0.0, shape.mean_hops * hop_s])
+
+
+def tiers(
+    cables: Sequence[Cables],
+    at: IntArray,
+    units: Sequence[tuple[str, IntArray]],
+    host_s: float,
+    apart_s: Sequence[float],
+) -> tuple[Tier, ...]:
+    """Return the tiers of a direct network.
+
+    Args:
+        cables: between routers.
+        at: int[endpoints], the router of each host port.
+        units: name, and int[routers] the unit each router is in, inner to outer.
+        host_s: one way between two ports of one router.
+        apart_s: for each tier, the mean latency between the routers of two ports.
+    """
     return tuple(
-        Tier(name, unit[at].astype(np.int32), _uplinks_Bps(shape.cables, unit), host_s + latency_s)
+        Tier(name, unit[at].astype(np.int32), _uplinks_Bps(cables, unit), host_s + latency_s)
         for (name, unit), latency_s in zip(units, apart_s, strict=False)
     )
 

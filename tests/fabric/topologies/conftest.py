@@ -1,12 +1,14 @@
-"""Helpers for tests of topologies: the graph of switches, and brute force on it."""
+"""The graph of switches as a matrix, and brute force on it."""
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import combinations, islice
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from weft.fabric import Fabric, Kind
 from weft.fabric.tables import SWITCHES
@@ -45,8 +47,6 @@ def hops(matrix: Matrix) -> npt.NDArray[Any]:
 
 def thinnest_halving(matrix: Matrix) -> float:
     """Return the least rate between two halves of the nodes (as equal as can be), over all halvings."""
-    from itertools import combinations
-
     n = len(matrix)
     least = np.inf
     halves = combinations(range(n), n // 2) if n % 2 else ((0, *rest) for rest in combinations(range(1, n), n // 2 - 1))
@@ -61,3 +61,10 @@ def degrees(fabric: Fabric, kind: Kind = Kind.ROUTER) -> npt.NDArray[Any]:
     """Return how many cables each switch of a kind has, to hosts and others."""
     counts = np.bincount(fabric.links.src, minlength=len(fabric.nodes))
     return counts[fabric.nodes.kind == kind]
+
+
+@pytest.fixture(scope="session")
+def brute() -> SimpleNamespace:
+    return SimpleNamespace(
+        rates=rates, hops=hops, thinnest_halving=thinnest_halving, degrees=degrees, switch_rows=switch_rows
+    )

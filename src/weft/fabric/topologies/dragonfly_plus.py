@@ -19,7 +19,7 @@ from pydantic import Field
 
 from weft.fabric.builder import GraphBuilder
 from weft.fabric.direct import Shape, hosts_per_router, wire_direct
-from weft.fabric.direct_options import Bundle, DirectHardware, DirectOptions, check_size, resolve_direct
+from weft.fabric.direct_options import Bundle, DirectHardware, DirectOptions, Use, check_size, resolve_direct
 from weft.fabric.distance import Cables
 from weft.fabric.global_links import Arrangement, global_links, links_per_pair
 from weft.fabric.group_cut import first_half, thinnest_cut_Bps
@@ -27,7 +27,7 @@ from weft.fabric.plan import Plan
 from weft.fabric.scale_out import ScaleOut
 from weft.fabric.tables import Kind
 
-NAMES = {"host": "nic-leaf", "local": "leaf-spine", "global": "spine-spine"}
+NAMES: dict[Use, str] = {"host": "nic-leaf", "local": "leaf-spine", "global": "spine-spine"}
 
 
 class Options(DirectOptions):

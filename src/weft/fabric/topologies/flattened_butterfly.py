@@ -45,7 +45,8 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
 
 def _fewest(endpoints: int, n: int, p: int | None) -> int:
     """Return the smallest k whose network holds the host ports."""
-    k = max(2, math.floor((endpoints / p) ** (1 / (n - 1)) if p else endpoints ** (1 / n)))
+    root = (endpoints / p) ** (1 / (n - 1)) if p else endpoints ** (1 / n)
+    k = max(2, math.floor(float(root)))
     while k ** (n - 1) * (p or k) < endpoints:
         k += 1
     return k

@@ -107,8 +107,7 @@ def _cables(q: int, hardware: DirectHardware) -> Cables:
             first = side * q * q + row * q
             ends.append(np.stack([(first + y)[once], (first + other)[once]]))
     x, m, c = np.indices((q, q, q)).reshape(3, -1)
-    y = numbers.add[numbers.multiply[m, x], c]
-    ends.append(np.stack([x * q + y, q * q + m * q + c]))
+    ends.append(np.stack([x * q + numbers.add[numbers.multiply[m, x], c], q * q + m * q + c]))
     a, b = np.concatenate(ends, axis=1)
     return Cables(a, b, hardware.links["local"])
 

@@ -44,7 +44,9 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
         InfeasibleError: too few host ports, or more links than a router has ports.
     """
     dims = options.dims
-    rings = [k > 2 and wrap for k, wrap in zip(dims, per_dimension(options.wrap, dims, "scale_out.wrap"), strict=True)]
+    rings = [
+        k > 2 and bool(wrap) for k, wrap in zip(dims, per_dimension(options.wrap, dims, "scale_out.wrap"), strict=True)
+    ]
     bundles = per_dimension(options.bundle, dims, "scale_out.bundle")
     routers = math.prod(dims)
     degree = sum(b * min(2, k - 1) for k, b in zip(dims, bundles, strict=True))
