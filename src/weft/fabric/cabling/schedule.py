@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from weft.fabric.cabling.counting import device_of, is_cable
 from weft.fabric.names import names_of
-from weft.fabric.tables import Domain, IntArray, Kind, LinkClass
+from weft.fabric.tables import Domain, IntArray, LinkClass
 
 if TYPE_CHECKING:
     from weft.fabric.fabric import Fabric
@@ -153,12 +153,11 @@ class _Wiring:
         keys: dict[tuple[object, ...], int] = {}
         group, share = np.zeros((2, len(classes)), np.int64), np.ones((2, len(classes)), np.int64)
         for i, link in enumerate(classes):
-            for end, (medium, served) in enumerate(
-                ((link.medium, link.lower_share), (link.upper_medium or link.medium, link.upper_share))
-            ):
-                whole = bool(link.medium) and is_cable(self.fabric.catalog.get("media", link.medium))
-                key = (link.name, medium, served, i if whole else -1)  # cables do not share a cage, modules may
-                group[end, i], share[end, i] = keys.setdefault(key, len(keys)), served
+            whole = bool(link.medium) and is_cable(self.fabric.catalog.get("media", link.medium))
+            ends = ((link.medium, link.lower_share), (link.upper_medium or link.medium, link.upper_share))
+            for end, (medium, links) in enumerate(ends):
+                key = (link.name, medium, links, i if whole else -1)  # cables do not share a cage, modules may
+                group[end, i], share[end, i] = keys.setdefault(key, len(keys)), links
         device = np.concatenate([self.a, self.b])
         kind = np.concatenate([group[0][self.index], group[1][self.index]])
         served = np.concatenate([share[0][self.index], share[1][self.index]])
