@@ -152,7 +152,7 @@ class Locality:
             ports = np.bincount(tier.unit, minlength=len(tier.uplink_Bps))
             fullest = int(ports.argmax())
             up_Bps = float(tier.uplink_Bps[fullest])  # nothing leads up from a plane of its own
-            ratios.append(max(1.0, float(ports[fullest] * self.network.rate_Bps) / up_Bps) if up_Bps else 1.0)
+            ratios.append(max(1.0, float(ports[fullest]) * self.network.rate_Bps / up_Bps) if up_Bps else 1.0)
         return tuple(ratios)
 
     @cached_property
