@@ -10,7 +10,7 @@ import typer
 
 def validate(
     suite: Annotated[
-        list[str] | None, typer.Option(help="training or nccl; may be given more than once; default: all")
+        list[str] | None, typer.Option(help="training, nccl or topology; may be given more than once; default: all")
     ] = None,
     rows: Annotated[Path | None, typer.Option(help="your own measured rows (see docs/validation.md)")] = None,
     only: Annotated[

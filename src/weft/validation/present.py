@@ -89,14 +89,21 @@ def _rows_text(predictions: Sequence[Prediction]) -> str:
             (
                 p.id,
                 p.metric,
-                number(p.predicted),
-                number(p.measured),
+                _value(p.predicted),
+                _value(p.measured),
                 percent(p.relative_error, signed=True),
                 p.source,
                 p.reason or labels,
             )
         )
     return table(columns, lines)
+
+
+def _value(value: float | None) -> str:
+    """Return a value; counts with every digit, because they are compared exactly."""
+    if value is not None and value == round(value) and 1e4 <= abs(value) < 1e12:
+        return f"{value:,.0f}"
+    return number(value)
 
 
 def _summary_text(name: str, groups: dict[str, Summary]) -> str:

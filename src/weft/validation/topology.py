@@ -1,0 +1,60 @@
+"""The topology suite: published networks built and counted, and what papers say that kinds of network cost and save.
+
+Each row becomes a cluster: its endpoints, switches and cables are those of the fabric that is built, never of a table.
+Every measured value of a row gives a prediction, or the reason why it cannot be said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from weft.errors import WeftError
+from weft.validation import topology_designs as designs
+from weft.validation import topology_studies as studies
+from weft.validation import topology_systems as systems
+from weft.validation.rows import Prediction, Row, RowFile, unsupported
+from weft.validation.topology_fabric import Answer
+
+#: Each knows rows of one kind, and says None to others. The first that knows a row answers it.
+_STUDIES: tuple[Callable[[Row], Answer | None], ...] = (
+    designs.radix_table,
+    systems.scale_up_system,
+    systems.hosts_of_a_run,
+    designs.superpod,
+    systems.llama3_cluster,
+    systems.hpn_pod,
+    systems.tpu_pod,
+    systems.fire_flyer,
+    studies.hammingmesh,
+    studies.slim_fly_table,
+    studies.rail_only,
+)
+_UNKNOWN = Answer(otherwise="the row does not describe a network that can be built from it")
+
+
+def predict(row: Row, file: RowFile) -> list[Prediction]:
+    """Predict every measured value of a row; those that do not follow from a structure are ``unsupported``."""
+    row = file.conditions(row)
+    try:
+        answer = next((found for study in _STUDIES if (found := study(row)) is not None), _UNKNOWN)
+    except WeftError as error:
+        if error.exit_code == 3:
+            raise
+        answer = Answer(otherwise=str(error))
+    return [_one(row, answer, metric, measured) for metric, measured in row["measured"].items()]
+
+
+def _one(row: Row, answer: Answer, metric: str, measured: object) -> Prediction:
+    if isinstance(measured, bool) or not isinstance(measured, int | float):
+        return unsupported(row, "not a number", metric=metric)
+    if metric not in answer.values or metric in answer.reasons:
+        reason = answer.reasons.get(metric, answer.otherwise)
+        return unsupported(row, reason, metric=metric, measured=float(measured))
+    return Prediction(
+        str(row.get("id", "")),
+        metric,
+        float(answer.values[metric]()),
+        float(measured),
+        reason=answer.note,
+        source=str(row.get("source", "")),
+    )
