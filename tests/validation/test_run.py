@@ -78,9 +78,9 @@ def test_only(rows_file: Path, pattern: str, ids: list[str]) -> None:
 
 def test_kinds_without_a_model_say_so(tmp_path: Path) -> None:
     path = tmp_path / "rows.yaml"
-    path.write_text("file: topology\nrows:\n- {id: topology-1, measured: {switches: 96}}\n")
+    path.write_text("file: reliability\nrows:\n- {id: reliability-1, measured: {switches: 96}}\n")
     (only,) = run_rows(path).predictions
-    assert (only.id, only.status, only.reason) == ("topology-1", "unsupported", "no model for this suite yet")
+    assert (only.id, only.status, only.reason) == ("reliability-1", "unsupported", "no model for this suite yet")
 
 
 def test_unknown_suite() -> None:
