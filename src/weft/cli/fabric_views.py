@@ -7,6 +7,7 @@ from typing import Any
 from weft.catalog import Range
 from weft.economics import BillOfMaterials
 from weft.fabric import Domain, Fabric
+from weft.fabric.tables import SWITCHES
 from weft.report.terminal import Column, pairs, style, table
 from weft.units import format_count, format_duration, format_money, format_power, format_rate
 
@@ -108,7 +109,7 @@ def fabric_text(fabric: Fabric, bill: BillOfMaterials) -> str:
 
 
 def _counts(fabric: Fabric) -> str:
-    kinds = [(fabric.by_kind.get(kind, 0), kind) for kind in ("leaf", "spine", "core")]
+    kinds = [(fabric.by_kind.get(kind.label, 0), kind.label.replace("ocs", "optical")) for kind in SWITCHES]
     listed = ", ".join(f"{format_count(count)} {kind}" for count, kind in kinds if count)
     return f"{format_count(fabric.switches)} ({listed})" if listed else "0"
 

@@ -86,11 +86,11 @@ def _tree(length: int, radix: int) -> tuple[int, int]:
 
 
 def stacked(directions: Sequence[Lines]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Return the coordinates of all leaves and of all spines: (direction, row, number), row-wise leaves first."""
+    """Return the coordinates of all leaves and of all spines: (direction, tier, row, number in the row)."""
     leaves: list[IntArray] = []
     spines: list[IntArray] = []
     for direction, lines in enumerate(directions):
-        for kept, row in ((leaves, lines.row[: lines.leaves]), (spines, lines.row[lines.leaves :])):
+        for tier, kept, row in ((0, leaves, lines.row[: lines.leaves]), (1, spines, lines.row[lines.leaves :])):
             number = np.arange(len(row)) - np.searchsorted(row, row, side="left")
-            kept.append(np.stack([np.full(len(row), direction), row, number], axis=1))
+            kept.append(np.stack([np.full(len(row), direction), np.full(len(row), tier), row, number], axis=1))
     return np.concatenate(leaves).astype(np.int32), np.concatenate(spines).astype(np.int32)

@@ -142,7 +142,19 @@ class Locality:
             oversubscription=self.oversubscription[depth],
             accelerators=self._under[depth][column is self.rail_unit[depth]],
             reduces=self.network.reduces,
+            exchange=self._exchange if depth == len(self.network.tiers) - 1 else 1.0,
         )
+
+    @cached_property
+    def _exchange(self) -> float:
+        """Share of the outermost level left when all ports talk to all: half of that crosses the bisection.
+
+        Uplinks say it for trees of switches; direct networks carry others' traffic over the same links.
+        """
+        network, endpoints = self.network, len(self.network.tiers[0].unit)
+        if network.bisection_Bps is None or endpoints < 2:
+            return 1.0
+        return min(1.0, 4 * network.bisection_Bps / (endpoints * network.rate_Bps) * self.oversubscription[-1])
 
     @cached_property
     def oversubscription(self) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ few more, up to k² / 2 ports. One board in a row needs no row switches. An acce
 Bisection, x even: b x y links across the rows (a quarter of what the halves can send for 2 by 2 boards, in general
 1 / 2a), or a x y across the columns. Odd numbers of boards are cut through the middle ones, by
 `weft.fabric.grid.product_cut`; what lines that share a switch add to that is left out, a lower bound. Coordinates of
-switches: (0 a row or 1 a column, row or column of boards, number there).
+switches: (0 of a row or 1 of a column, 0 a leaf or 1 a spine, row or column of boards, number there).
 Source: T. Hoefler et al., HammingMesh: a network topology for large-scale deep learning, SC 2022.
 """
 
