@@ -9,8 +9,8 @@ has two between each pair); a mesh has n (k - 1) / k in each dimension. What a g
 - anything else: one ring through its members, one link wide.
 
 All-to-all shares every link among the pairs whose route crosses it. Per accelerator that leaves, in the dimension that
-is worst, 2 · link / h, with h the mean distance around the ring, (k² - k mod 2) / 4k with itself counted in; in a line
-of k the middle link gives 4 · link / k. Sources: W. J. Dally and B. Towles, Principles and Practices of Interconnection
+is worst, 2 · link / h, with h the mean distance around the ring, ⌊k² / 4⌋ / k with itself counted in; in a line of k
+the middle link gives half as much. Sources: W. J. Dally and B. Towles, Principles and Practices of Interconnection
 Networks (2004), chapter 5; N. P. Jouppi et al., TPU v4, ISCA 2023.
 """
 
@@ -95,7 +95,7 @@ class Grid:
             rate_Bps += link * (2 if closed else 1)
             stride = max(stride, int(used.max()))
             # a link carries the routes of every gap that it is part of, once
-            mean_hops = (m * m - m % 2) / (4 * m) if closed else m / 2
+            mean_hops = (m * m // 4) / m * (1 if closed else 2)
             exchange_Bps = min(exchange_Bps, 2 * link / mean_hops)
         n = math.prod(len(span) for span in spans)
         return rate_Bps, stride * self.hop_s, min(1.0, exchange_Bps * (n - 1) / n / rate_Bps)
@@ -116,7 +116,7 @@ def balanced_shape(count: int, dimensions: int, multiple: int = 1) -> tuple[int,
     best = (1,) * (dimensions - 1) + (whole,)
     for sides in itertools.combinations_with_replacement(divisors, dimensions - 1):
         last, rest = divmod(whole, math.prod(sides))
-        if not rest and last >= sides[-1]:
+        if not rest and (not sides or last >= sides[-1]):
             best = min(best, (*sides, last), key=lambda shape: (sum(shape), shape[::-1]))
     return tuple(side * step for side in best)
 
