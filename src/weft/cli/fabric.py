@@ -79,3 +79,69 @@ def export(
         typer.echo(to_json({"schema": "weft.export/1", "name": fabric.name, "format": to, "files": files, **counts}))
     else:
         typer.echo("\n".join(f"wrote {file}" for file in files), err=True)
+
+
+@app.command("cable", epilog="Example: weft fabric cable examples/placed/cluster.yaml --csv cables.csv")
+def cable(
+    cluster: _Cluster,
+    as_json: _Json = False,
+    csv: Annotated[Path | None, typer.Option(help="write the whole schedule, one row a cable, to this file")] = None,
+) -> None:
+    """Say which cables, fibres and modules to order, and write the schedule: rack, unit and port of both ends."""
+    from weft.cli import places_views as views
+    from weft.fabric import build_fabric, load_cluster
+    from weft.fabric.cabling.schedule import cable_schedule
+    from weft.report.machine import to_json
+
+    fabric = build_fabric(load_cluster(cluster))
+    schedule = cable_schedule(fabric)
+    if csv is not None:
+        from weft.files import write_atomically
+
+        write_atomically(csv, views.cable_csv(schedule))
+        typer.echo(f"wrote {csv}", err=True)
+    typer.echo(to_json(views.cable_json(fabric, schedule)) if as_json else views.cable_text(fabric, schedule))
+
+
+@app.command("check", epilog="Example: weft fabric check examples/placed/cluster.yaml")
+def check(
+    cluster: _Cluster,
+    as_json: _Json = False,
+    rule: Annotated[list[str] | None, typer.Option(help="only this rule; may be repeated")] = None,
+) -> None:
+    """Check ports, cages, reach, racks, oversubscription, rails, planes, pods and single points of failure.
+
+    Exit code 1 if there is an error; warnings alone are 0.
+    """
+    from weft.cli import places_views as views
+    from weft.fabric import build_fabric, load_cluster
+    from weft.fabric.checks import check as run_checks
+    from weft.report.machine import to_json
+
+    fabric = build_fabric(load_cluster(cluster))
+    findings = run_checks(fabric, rule or ())
+    typer.echo(to_json(views.check_json(fabric, findings)) if as_json else views.check_text(fabric, findings))
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command("plan", epilog="Example: weft fabric plan examples/placed/cluster.yaml -o plan.svg")
+def plan(
+    cluster: _Cluster,
+    output: Annotated[Path, typer.Option("-o", "--output", help="the SVG file")],
+    as_json: _Json = False,
+) -> None:
+    """Draw the topology and the floor plan as one SVG, by pod and rack."""
+    from weft.cli import places_views as views
+    from weft.export.plan import to_plan
+    from weft.fabric import build_fabric, load_cluster
+    from weft.files import write_atomically
+    from weft.report.machine import to_json
+
+    fabric = build_fabric(load_cluster(cluster))
+    write_atomically(output, to_plan(fabric))
+    placement = views.placement_json(fabric.placement)
+    if as_json:
+        typer.echo(to_json({"schema": "weft.plan/1", "name": fabric.name, "file": str(output), "placement": placement}))
+    else:
+        typer.echo(f"wrote {output}", err=True)

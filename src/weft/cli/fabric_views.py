@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from weft.catalog import Range
+from weft.cli.places_views import placement_json, placement_lines
 from weft.economics import BillOfMaterials
-from weft.fabric import Domain, Fabric
+from weft.fabric import Domain, Fabric, LinkClass
 from weft.fabric.tables import SWITCHES
 from weft.report.terminal import Column, pairs, style, table
 from weft.units import format_count, format_duration, format_money, format_power, format_rate
@@ -29,6 +30,7 @@ def fabric_json(fabric: Fabric, bill: BillOfMaterials) -> dict[str, Any]:
         "by_medium": fabric.by_medium,
         "bisection_Bps": fabric.bisection_Bps,
         "tiers": tiers(fabric),
+        "placement": placement_json(fabric.placement),
         "capital_cost_usd": bill.capital_cost.as_dict(),
         "power_w": bill.network_power_w,
         "missing": list(bill.missing),
@@ -69,6 +71,8 @@ def fabric_text(fabric: Fabric, bill: BillOfMaterials) -> str:
         ("network cost", money(bill.capital_cost)),
         ("network power", power(bill.power_w)),
     ]
+    if fabric.placement is not None:
+        head += placement_lines(fabric.placement)
     columns = [Column("level"), Column("units", right=True), Column("accelerators", right=True)]
     columns += [Column(name, right=True) for name in ("rate each", "latency", "oversubscription")]
     levels = table(
@@ -91,21 +95,26 @@ def fabric_text(fabric: Fabric, bill: BillOfMaterials) -> str:
             Column("count", right=True),
             Column("rate", right=True),
             Column("length", right=True),
-            Column("medium"),
+            Column("medium", shrinks=True),
         ],
-        [
-            (
-                c.name,
-                format_count(c.cables),
-                format_rate(c.rate_Bps),
-                f"{c.length_m:g} m" if c.medium else "",
-                c.medium or c.protocol,
-            )
-            for c in fabric.link_classes
-        ],
+        _link_rows(fabric),
     )
     title = style(fabric.name, "bold")
     return "\n\n".join([title + "\n" + pairs(head), levels, links, *missing(bill)])
+
+
+def _link_rows(fabric: Fabric) -> list[tuple[str, ...]]:
+    """Return one row for links of a name, rate and medium, whatever their lengths."""
+    groups: dict[tuple[str, float, str], list[LinkClass]] = {}
+    for link in fabric.link_classes:
+        ends = link.medium + (f" / {link.upper_medium}" if link.upper_medium else "")
+        groups.setdefault((link.name, link.rate_Bps, ends or link.protocol), []).append(link)
+    rows = []
+    for (name, rate_Bps, medium), links in groups.items():
+        lengths = sorted({link.length_m for link in links if link.medium})
+        length = f"{lengths[0]:g} m" if len(lengths) == 1 else f"{lengths[0]:g}-{lengths[-1]:g} m" if lengths else ""
+        rows.append((name, format_count(sum(c.cables for c in links)), format_rate(rate_Bps), length, medium))
+    return rows
 
 
 def _counts(fabric: Fabric) -> str:
