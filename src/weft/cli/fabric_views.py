@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from weft.catalog import Range
@@ -103,13 +104,13 @@ def fabric_text(fabric: Fabric, bill: BillOfMaterials) -> str:
     return "\n\n".join([title + "\n" + pairs(head), levels, links, *missing(bill)])
 
 
-def _link_rows(fabric: Fabric) -> list[tuple[str, ...]]:
+def _link_rows(fabric: Fabric) -> list[Sequence[object]]:
     """Return one row for links of a name, rate and medium, whatever their lengths."""
     groups: dict[tuple[str, float, str], list[LinkClass]] = {}
     for link in fabric.link_classes:
         ends = link.medium + (f" / {link.upper_medium}" if link.upper_medium else "")
         groups.setdefault((link.name, link.rate_Bps, ends or link.protocol), []).append(link)
-    rows = []
+    rows: list[Sequence[object]] = []
     for (name, rate_Bps, medium), links in groups.items():
         lengths = sorted({link.length_m for link in links if link.medium})
         length = f"{lengths[0]:g} m" if len(lengths) == 1 else f"{lengths[0]:g}-{lengths[-1]:g} m" if lengths else ""

@@ -38,9 +38,9 @@ def placement_json(placement: Placement | None) -> dict[str, Any] | None:
 def placement_lines(placement: Placement) -> list[tuple[str, str]]:
     """Return the same for people, as names and values."""
     use = {name: format_count(count) for name, count in placement.racks_by_use.items()}
-    rows, halls, sites = (format_count(count) for count in (placement.rows, placement.halls, placement.sites))
     racks = f"{format_count(placement.racks)} ({use['nodes']} with nodes, {use['network']} network)"
-    floor = f"{rows} rows, {halls} halls, {sites} sites"
+    counts = (("row", placement.rows), ("hall", placement.halls), ("site", placement.sites))
+    floor = ", ".join(f"{format_count(count)} {what}{'' if count == 1 else 's'}" for what, count in counts)
     full = "part of one node"
     if placement.nodes_per_rack:
         full = f"{placement.nodes_per_rack} nodes, {placement.binding} binds"
@@ -57,7 +57,7 @@ def cable_groups(schedule: Schedule) -> list[dict[str, Any]]:
         group = groups.setdefault(row, {**dict(zip(names, row, strict=True)), "rows": 0, "links": 0})
         group["rows"] += 1
         group["links"] += links
-    return list(groups.values())
+    return sorted(groups.values(), key=lambda group: tuple(group[name] for name in names))
 
 
 def cable_json(fabric: Fabric, schedule: Schedule) -> dict[str, Any]:
