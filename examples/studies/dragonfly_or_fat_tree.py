@@ -23,6 +23,7 @@ from weft.units import format_count, format_money
 SWITCH = "nv_qm9700"
 SIZES = (10_240, 16_384, 32_768, 65_536, 131_072, 261_632)
 FLY = {"p": 16, "a": 32, "h": 16}  # all 64 ports: 16 hosts, 31 in the group, 16 to other groups
+PLANES = {"topology": "multi_plane", "planes": 8}
 TOPOLOGIES: dict[str, dict[str, Any]] = {
     "fat tree": {"topology": "fat_tree"},
     "Dragonfly": {"topology": "dragonfly", **FLY},
@@ -57,6 +58,12 @@ def rows(catalog: tuple[str, ...] = ()) -> list[Row]:
             "two-tier fat tree, 2,048",
             per_endpoint(build(2048, {"topology": "leaf_spine"}, catalog)),
             "isca25_ft2_usd",
+            format_money,
+        ),
+        Row(
+            "eight planes of fat trees, 16,384",
+            per_endpoint(build(16_384, PLANES, catalog)),
+            "isca25_mpft_usd",
             format_money,
         ),
         Row("three-tier fat tree, 65,536", tree, "isca25_ft3_usd", format_money),

@@ -123,11 +123,6 @@ def test_more_cables_than_weft_builds_are_refused_before_memory_is(node: dict[st
         build_fabric(Cluster.model_validate(spec))
 
 
-def test_a_torus_is_not_mistaken_for_something_else() -> None:
-    with pytest.raises(ConfigError, match="torus"):
-        build_fabric(Cluster.model_validate({"nodes": 1, "node": {"system": "tpu_v4_pod"}}))
-
-
 def test_a_file_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "cluster.yaml"
     path.write_text("nodes: 2\nnode:\n  sytem: dgx_h100\n")
