@@ -25,6 +25,16 @@ class GraphBuilder:
         self._cables: list[tuple[IntArray, IntArray, int]] = []
         self._classes: list[LinkClass] = []
 
+    @property
+    def cable_count(self) -> int:
+        """Cables so far: the number that the next one gets."""
+        return sum(len(lower) for lower, _, _ in self._cables)
+
+    def rows(self, kind: Kind) -> npt.NDArray[np.int32]:
+        """Return the rows of one kind so far, in order."""
+        blocks = [np.flatnonzero(block[0] == kind) + first for first, block in self._nodes]
+        return np.concatenate([np.empty(0, np.int64), *blocks]).astype(np.int32)
+
     def nodes(
         self,
         kind: Kind,

@@ -4,8 +4,8 @@ Let a leaf have D ports down and U = ⌈D / o⌉ up (o its oversubscription). Wi
 where B links to every leaf fit a spine's radix, and each has b = ⌈U / S⌉ links to every leaf: the fewest spines, and
 equal bundles, so that every path is as wide as the next. With three tiers the same holds inside each pod; a spine has
 U' = ⌈its ports down / o'⌉ links up, and spine j of every pod joins core group j, sized and bundled alike.
-Where two tiers would not reach all leaves, uplink ports may be split (``breakout``): twice the links at half the rate, and
-twice the leaves below a spine.
+Where two tiers would not reach all leaves, uplink ports may be split (``breakout``): twice the links at half the rate,
+and twice the leaves below a spine.
 At radix k, 1:1 and full this is the k-ary fat tree: k³/4 hosts and 5k²/4 switches (Al-Fares et al., SIGCOMM 2008).
 """
 

@@ -75,12 +75,25 @@ def bisection_Bps(network: ScaleOut) -> float:
     """
     if network.bisection_Bps is not None:
         return network.bisection_Bps
-    endpoints = len(network.tiers[0].unit)
+    return float(sides_Bps(network.tiers, network.rate_Bps).min(axis=0).sum())
+
+
+def sides_Bps(tiers: tuple[Tier, ...], rate_Bps: float) -> FloatArray:
+    """Return what must be cut inside each unit of the last tier if its switches stand with the first or second half.
+
+    Args:
+        tiers: of a tree of switches, inner to outer.
+        rate_Bps: of a host port.
+
+    Returns:
+        float64[2, units], one way.
+    """
+    endpoints = len(tiers[0].unit)
     second_half = (np.arange(endpoints) >= (endpoints + 1) // 2).astype(np.float64)
     # cost[side]: what must be cut below each unit if its switches stand on that side (0: with the first half)
-    cost = np.stack([second_half, 1 - second_half]) * network.rate_Bps
+    here = cost = np.stack([second_half, 1 - second_half]) * rate_Bps
     inside: IntArray = np.arange(endpoints)
-    for tier in network.tiers:
+    for tier in tiers:
         units = len(tier.uplink_Bps)
         parent = np.zeros(cost.shape[1], dtype=np.int64)
         parent[inside] = tier.unit
@@ -88,4 +101,4 @@ def bisection_Bps(network: ScaleOut) -> float:
         # above: the parent may stand on the other side, at the price of the uplinks
         cost = np.minimum(here, here[::-1] + tier.uplink_Bps)
         inside = tier.unit
-    return float(cost.min(axis=0).sum())
+    return here

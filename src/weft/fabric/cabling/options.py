@@ -19,6 +19,8 @@ PLUGGED = ("dsp_pluggable", "silicon_photonics", "lpo", "lro", "npo", "dci_coher
 INSIDE = ("d2d", "wafer_scale", "pcb", "passive_backplane")  # on a package, a wafer, a board: never plugged
 CLASSES = (*CABLED, *PLUGGED, "cpo", *INSIDE)
 # What works only at the host's own lane rate: nothing in it retimes or changes lanes.
+# Modules that send all their lanes over one pair of single-mode fibres: what a mirror can turn.
+_ONE_PAIR = ("FR", "LR")
 _UNRETIMED = ("passive_dac", "acc", "lpo")
 
 
@@ -129,6 +131,8 @@ def _pairs(request: Request, modules: list[Part], engines: list[Part]) -> Iterat
     """Yield the modules that may face each other. Engines stand in switches only, and face modules of their kind."""
     through = "fibre" in (request.lower.form, request.upper.form)  # one module only
     for lower in (*modules, *engines):
+        if through and lower.text("interface") not in _ONE_PAIR:
+            continue
         for upper in (lower,) if through else (*modules, *engines):
             cls = {lower.text("cls"), upper.text("cls")}
             alike = _family(lower)[1:] == _family(upper)[1:] if len(cls) > 1 else _family(lower) == _family(upper)
