@@ -47,6 +47,10 @@ class Policy:
         classes = {option.medium.text("cls"), option.upper.text("cls")}
         if not self.among:
             return option.native and classes <= {*SOLD, "cpo"}
+        if not option.native:  # engines in a pluggable switch are a what-if: only where they are named
+            engines = {part.id for part in (option.medium, option.upper) if part.text("cls") == "cpo"}
+            if not ({"cpo"} | engines) & set(self.among):
+                return False
         return any(name in ids or name in classes for name in self.among)
 
     def best(self, options: list[Option], length_m: float) -> Option | None:
