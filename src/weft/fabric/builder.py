@@ -9,21 +9,30 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.catalog import Part
-from weft.fabric.tables import IntArray, Kind, LinkClass, LinkTable, NodeTable
+from weft.fabric.tables import Domain, IntArray, Kind, LinkClass, LinkTable, NodeTable
 
 Column = int | IntArray
 
 
 class GraphBuilder:
-    """A fabric under construction. ``hosts`` are the rows of the nodes' hosts, for topologies that place them."""
+    """A fabric under construction.
+
+    Attributes:
+        hosts: rows of the nodes' hosts, for topologies that place them.
+        parts: catalog parts, as the node columns number them.
+        domain: of the network that is being added; topologies say ``SCALE_OUT`` and mean this one.
+        root: row of the place that what is added stands in, where it is in no other; -1 for none.
+        moves_hosts: False while a network is added that has no say in where hosts stand.
+    """
 
     def __init__(self) -> None:
+        self.domain, self.root, self.moves_hosts = Domain.SCALE_OUT, -1, True
         self.hosts: npt.NDArray[np.int32] = np.empty(0, np.int32)
         self.parts: list[Part] = []
         self._rows = 0
         self._nodes: list[tuple[int, tuple[npt.NDArray[np.integer[Any]], ...]]] = []
         self._cables: list[tuple[IntArray, IntArray, int]] = []
-        self._classes: list[LinkClass] = []
+        self._classes: dict[LinkClass, int] = {}  # how many cables each has
 
     @property
     def cable_count(self) -> int:
@@ -59,7 +68,7 @@ class GraphBuilder:
         columns = (
             _column(int(kind), count, np.uint8),
             _column(self._part(part), count, np.int16),
-            _column(parent, count, np.int32),
+            self._parents(parent, count),
             _column(np.arange(count) if ordinal is None else ordinal, count, np.int32),
             _column(rail, count, np.int16),
         )
@@ -68,16 +77,20 @@ class GraphBuilder:
         return rows
 
     def place(self, rows: IntArray, parent: IntArray) -> None:
-        """Move a block of nodes (all that one call of `nodes` added) into places; ``parent`` must be ascending."""
-        columns = next(block for first, block in self._nodes if first == rows[0])
-        columns[2][:] = parent
-        starts = np.searchsorted(parent, parent, side="left")
-        columns[3][:] = np.arange(len(rows)) - starts
+        """Move nodes (a run of those that one call of `nodes` added) into places; ``parent`` must be ascending."""
+        if not self.moves_hosts:
+            return
+        first, columns = next((first, block) for first, block in reversed(self._nodes) if first <= rows[0])
+        run = slice(int(rows[0]) - first, int(rows[0]) - first + len(rows))
+        columns[2][run] = parent
+        columns[3][run] = np.arange(len(rows)) - np.searchsorted(parent, parent, side="left")
 
     def cables(self, lower: IntArray, upper: IntArray, link_class: LinkClass) -> None:
         """Add one cable of ``link_class`` between each ``lower[i]`` and ``upper[i]`` (node rows, equal lengths)."""
-        self._cables.append((lower, upper, len(self._classes)))
-        self._classes.append(replace(link_class, cables=len(lower)))
+        domain = self.domain if link_class.domain == Domain.SCALE_OUT else link_class.domain
+        alike = replace(link_class, domain=domain, cables=0)
+        self._classes[alike] = self._classes.get(alike, 0) + len(lower)
+        self._cables.append((lower, upper, list(self._classes).index(alike)))
 
     def finish(self) -> tuple[NodeTable, LinkTable]:
         """Make the read-only tables."""
@@ -92,9 +105,25 @@ class GraphBuilder:
             dst[at:end:2], dst[at + 1 : end : 2] = upper, lower
             classes[at:end] = index
             at = end
+        made = tuple(replace(link_class, cables=cables) for link_class, cables in self._classes.items())
         for array in (*stacked, src, dst, classes):
             array.setflags(write=False)
-        return NodeTable(*stacked), LinkTable(src, dst, classes, tuple(self._classes))
+        return NodeTable(*stacked), LinkTable(src, dst, classes, made)
+
+    def used_Bps(self, rows: IntArray) -> npt.NDArray[np.float64]:
+        """Return the bandwidth of all cables so far at each of some nodes, one way."""
+        total = np.zeros(self._rows)
+        rates = [link_class.rate_Bps for link_class in self._classes]
+        for lower, upper, index in self._cables:
+            for end in (lower, upper):
+                total += rates[index] * np.bincount(end, minlength=self._rows)
+        used: npt.NDArray[np.float64] = total[rows]
+        return used
+
+    def _parents(self, parent: Column, count: int) -> npt.NDArray[np.integer[Any]]:
+        column = _column(parent, count, np.int32)
+        column[column < 0] = self.root
+        return column
 
     def _part(self, part: Part | None) -> int:
         if part is None:

@@ -69,7 +69,7 @@ def wire_clos(
         above = np.broadcast_to(groups, (planes, size.pods, spines, size.cores)).reshape(len(spine), size.cores)
         _bundles(graph, spine, above, size.core_bundle, hardware.links["core"])
     tiers = _tiers(size, hardware, ends, rail_leaf)
-    return ScaleOut(name, hardware.protocol.id, hardware.rate_Bps * ends.shape[1], tiers, reduces)
+    return ScaleOut(name, hardware.protocol.id, hardware.rate_Bps * ends.shape[1], tiers, reduces, planes=planes)
 
 
 def broken_out(link: LinkClass, links: int) -> LinkClass:

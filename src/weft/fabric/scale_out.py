@@ -51,6 +51,7 @@ class ScaleOut:
         switch_names: what the user's file calls each switch, in the order of their rows; empty where none does.
         circuits: int32[circuits, 2], cable numbers: the two fibres that an optical circuit switch joins, each led to
             it from the switch at its lower end; None without such switches.
+        planes: separate networks that meet in nodes only.
     """
 
     topology: str
@@ -62,6 +63,7 @@ class ScaleOut:
     coordinates: npt.NDArray[np.int32] | None = None
     switch_names: tuple[str, ...] = ()
     circuits: npt.NDArray[np.int32] | None = None
+    planes: int = 1
 
 
 def bisection_Bps(network: ScaleOut) -> float:
@@ -78,18 +80,20 @@ def bisection_Bps(network: ScaleOut) -> float:
     return float(sides_Bps(network.tiers, network.rate_Bps).min(axis=0).sum())
 
 
-def sides_Bps(tiers: tuple[Tier, ...], rate_Bps: float) -> FloatArray:
+def sides_Bps(tiers: tuple[Tier, ...], rate_Bps: float, second_half: FloatArray | None = None) -> FloatArray:
     """Return what must be cut inside each unit of the last tier if its switches stand with the first or second half.
 
     Args:
         tiers: of a tree of switches, inner to outer.
         rate_Bps: of a host port.
+        second_half: float64[endpoints], 1 for those in the second half; default: the later half in node order.
 
     Returns:
         float64[2, units], one way.
     """
     endpoints = len(tiers[0].unit)
-    second_half = (np.arange(endpoints) >= (endpoints + 1) // 2).astype(np.float64)
+    if second_half is None:
+        second_half = (np.arange(endpoints) >= (endpoints + 1) // 2).astype(np.float64)
     # cost[side]: what must be cut below each unit if its switches stand on that side (0: with the first half)
     here = cost = np.stack([second_half, 1 - second_half]) * rate_Bps
     inside: IntArray = np.arange(endpoints)

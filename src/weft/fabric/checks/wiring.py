@@ -91,18 +91,18 @@ def rails_aligned(fabric: Fabric) -> Iterator[Finding]:
 
 def planes_disjoint(fabric: Fabric) -> Iterator[Finding]:
     """Planes meet in nodes only: as many separate networks of switches as there are planes."""
-    expected = _planes(fabric)
+    expected = fabric.network.planes
     if expected < 2:
         return
     pairs = [
         np.stack([lower, upper])[:, fabric.nodes.kind[lower] != Kind.HOST]
         for link, lower, upper in networked(fabric)
-        if link.domain == Domain.SCALE_OUT
+        if link.domain in _JOINING
     ]
     homes = [
         upper[fabric.nodes.kind[lower] == Kind.HOST]
         for link, lower, upper in networked(fabric)
-        if link.domain == Domain.SCALE_OUT
+        if link.domain in _JOINING
     ]
     a, b = np.concatenate(pairs, axis=1)
     label = components(a, b, len(fabric.nodes))
@@ -115,14 +115,6 @@ def planes_disjoint(fabric: Fabric) -> Iterator[Finding]:
             f"{found} separate networks of switches, {expected} planes were asked for",
             "cable every switch within its plane" if found < expected else "join the switches of each plane",
         )
-
-
-def _planes(fabric: Fabric) -> int:
-    """Return the planes asked for: a number, or True for one a rail."""
-    planes = _option(fabric, "planes", 1)
-    if planes is True:
-        return int(fabric.nodes.rail[fabric.nodes.kind == Kind.LEAF].max(initial=0)) + 1
-    return int(planes or 1)
 
 
 def pod_limits(fabric: Fabric) -> Iterator[Finding]:
