@@ -50,21 +50,20 @@ def link_parts(fabric: Fabric) -> tuple[LinkPart, ...]:
     module serves up to its share of one device's links of the same name and medium, whatever their lengths.
     """
     found: list[LinkPart] = []
-    modules: dict[tuple[str, str, Domain, int, bool], list[npt.NDArray[np.int64]]] = {}
+    modules: dict[tuple[str, str, Domain, int], list[npt.NDArray[np.int64]]] = {}
     for link, lower, upper in networked(fabric):
         medium = fabric.catalog.get("media", link.medium)
         if is_cable(medium):
             count = cable_count(link, lower, upper, len(fabric.nodes))
             found.append(LinkPart("cable", medium.id, count, len(lower), link.name, link.domain, link.length_m))
             continue
-        for rows, name, share, at_lower in (
-            (lower, link.medium, link.lower_share, True),
-            (upper, link.upper_medium or link.medium, link.upper_share, False),
+        for rows, name, share in (
+            (lower, link.medium, link.lower_share),
+            (upper, link.upper_medium or link.medium, link.upper_share),
         ):
-            bare = rows[has_cages(fabric, rows)]
-            modules.setdefault((name, link.name, link.domain, share, at_lower), []).append(bare)
+            modules.setdefault((name, link.name, link.domain, share), []).append(rows[has_cages(fabric, rows)])
         found.append(LinkPart("fibre", medium.id, len(lower), len(lower), link.name, link.domain, link.length_m))
-    for (name, use, domain, share, _), parts in modules.items():
+    for (name, use, domain, share), parts in modules.items():
         rows = np.concatenate(parts)
         count = int((-(-np.unique(rows, return_counts=True)[1] // share)).sum())
         if count:

@@ -19,7 +19,7 @@ from weft.fabric.placement.footprint import Footprint, node_footprint
 from weft.fabric.placement.model import Placement, RackUse
 from weft.fabric.placement.network_racks import NetworkRacks
 from weft.fabric.placement.node_racks import NodeRacks, rack_nodes
-from weft.fabric.placement.switch_table import Switches, find_switches, liquid_parts
+from weft.fabric.placement.switch_table import Switches, find_switches
 from weft.fabric.plan import Plan
 from weft.fabric.tables import IntArray, Kind, LinkTable, NodeTable
 from weft.units import format_power
@@ -39,11 +39,12 @@ def place(nodes: NodeTable, links: LinkTable, parts: tuple[Part, ...], plan: Pla
     """
     node = node_footprint(plan, floor.rack_units)
     hosts = np.flatnonzero(nodes.kind == Kind.HOST)
-    cooling = floor.cooling or ("liquid" if node.liquid else "air")
+    liquid = [part.name for part in parts if part.kind != "accelerators" and part.text("cooling") == "liquid"]
+    cooling = floor.cooling or ("liquid" if liquid or node.liquid else "air")
+    if cooling == "air":
+        _check_air([node.name, *liquid] if node.liquid else liquid)
     limit_w = floor.rack_power or RACK_POWER_W[cooling]
     switches = find_switches(nodes, links, parts, hosts, floor, limit_w)
-    if cooling == "air":
-        _check_air(([node.name] if node.liquid else []) + liquid_parts(nodes, parts, switches.rows))
     edge = ~np.isnan(switches.serves)
     leaves, others = switches.only(edge), switches.only(~edge)
     packed, on_top = _pack(nodes, hosts, node, leaves, floor, limit_w)

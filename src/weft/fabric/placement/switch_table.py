@@ -75,8 +75,3 @@ def find_switches(
         np.array([footprint.units for footprint in known])[part],
         np.array([footprint.power_w for footprint in known])[part],
     )
-
-
-def liquid_parts(nodes: NodeTable, parts: tuple[Part, ...], rows: IntArray) -> list[str]:
-    """Return the names of the parts among some rows that are cooled by liquid only."""
-    return [parts[i].name for i in np.unique(nodes.part[rows]) if i >= 0 and parts[i].text("cooling") == "liquid"]
