@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 
-
 LIMITS = {131_072: (10.0, 2_000.0), 1_048_576: (90.0, 12_000.0)}  # GPUs: seconds, MB
 
 
