@@ -7,9 +7,9 @@ air-cooled rack (four DGX H100 of 10.2 kW and a switch) and 150 kW for a liquid-
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from weft.files import Length, Power, Strict
 
@@ -44,3 +44,25 @@ class FloorPlan(Strict):
     network: Literal["middle", "end"] = Field(
         "middle", description="where racks of other switches stand among the racks they serve"
     )
+
+
+def _read_media(value: Any) -> Any:
+    """Bring what may be written under ``media`` into one form: tier to policies, classes and media."""
+    tiers = value if isinstance(value, dict) else {"default": value}
+    read: dict[str, tuple[str, ...]] = {}
+    for tier, wanted in tiers.items():
+        words = wanted if isinstance(wanted, list | tuple) else [wanted]
+        if not words or not all(isinstance(word, str) and word for word in words):
+            raise ValueError(
+                f"expected a policy, class or medium (or a list of them) for {tier}, such as cheapest or [lpo, aoc]"
+            )
+        read[str(tier)] = tuple(words)
+    return read
+
+
+_WORDS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+Media = Annotated[
+    dict[str, tuple[str, ...]],
+    BeforeValidator(_read_media),
+    WithJsonSchema({"anyOf": [*_WORDS["anyOf"], {"type": "object", "additionalProperties": _WORDS}]}),
+]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
-from weft.fabric.floor_plan import FloorPlan
+from weft.fabric.floor_plan import FloorPlan, Media
 from weft.files import Carbon, EnergyPrice, Length, Rate, Strict
 
 ScaleUpKind = Literal["nvswitch", "ualink", "full_mesh", "torus", "chiplet", "wafer", "pcie", "none"]
@@ -75,6 +75,37 @@ class Prices(Strict):
     )
 
 
+class Site(Strict):
+    """A place with a part of the nodes and a network of its own, far from the others."""
+
+    name: str = Field(min_length=1, max_length=100, description="for people, and for routes")
+    nodes: int | None = Field(None, gt=0, le=4_000_000, description="nodes here; in all, the cluster's")
+    share: float | None = Field(None, gt=0, description="part of the nodes that are here; default: equal parts")
+    position: tuple[Length, Length] | None = Field(
+        None, description="east and north of any point, such as [0km, 80km]; fibre runs straight"
+    )
+
+
+class Route(Strict):
+    """Long-haul links between two sites, where they differ from the others."""
+
+    between: tuple[str, str] = Field(description="names of the two sites")
+    links: int | None = Field(None, gt=0, le=1_000_000, description="links of this route; default from long_haul")
+    distance: Length | None = Field(None, gt=0, le=4e7, description="along the fibre; default from long_haul")
+
+
+class LongHaul(Strict):
+    """What joins the sites: coherent links from the topmost switches of one to those of another."""
+
+    links: int = Field(gt=0, le=1_000_000, description="links between two sites")
+    rate: Rate | None = Field(None, gt=0, description="of a link; default 400Gb/s, or the uplinks' if less")
+    medium: str | None = Field(None, description="catalog medium, such as coh_400zr; default: the cheapest that reaches")
+    distance: Length | None = Field(None, gt=0, le=4e7, description="along the fibre between two sites")
+    routes: list[Route] | None = Field(
+        None, min_length=1, max_length=2016, description="which sites are joined; default: any two"
+    )
+
+
 class Cluster(Strict):
     """A whole cluster file."""
 
@@ -85,10 +116,20 @@ class Cluster(Strict):
     scale_out: dict[str, Any] | None = Field(
         None, description="topology: its name, plus the options of that topology; leave out for one node"
     )
+    front_end: dict[str, Any] | None = Field(
+        None, description="a network of its own for users and management: as scale_out, and nic, nics, servers"
+    )
+    storage: dict[str, Any] | None = Field(
+        None, description="a network of its own for storage: as scale_out, and nic, nics, servers"
+    )
+    sites: list[Site] | None = Field(
+        None, min_length=1, max_length=64, description="places far apart; each has the scale_out network to itself"
+    )
+    long_haul: LongHaul | None = Field(None, description="what joins the sites")
     floor_plan: FloorPlan | None = Field(
         None, description="the building; nodes get places, cables their lengths and media from them"
     )
-    media: str | list[str] | dict[str, str | list[str]] | None = Field(
+    media: Media | None = Field(
         None,
         description="how media are chosen: cheapest, lowest_power or most_reliable; a class such as aoc or lpo, or a "
         "medium; a list of these to choose among; or a mapping by tier (leaf, spine, core ... default)",

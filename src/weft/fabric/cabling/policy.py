@@ -74,10 +74,15 @@ class Policy:
         return (*figures, option.medium.id, option.upper.id)
 
 
+_ALIASES = {"router-router": "local", "group-group": "global"}  # as direct networks call their links
+_TIERS = ("default", "host", "leaf", "spine", "core", "router", "group", "local", "global")
+
+
 def tier_of(link_class: str) -> tuple[str, ...]:
     """Return the names a class of links goes by in ``media``: ``nic-leaf``, ``host``, ``leaf``, ``default``."""
     lower, _, upper = link_class.partition("-")
-    return (link_class, *(("host",) if lower == "nic" else ()), upper, "default")
+    other = "host" if lower == "nic" else _ALIASES.get(link_class, upper)
+    return (link_class, other, upper, "default")
 
 
 def policies(cluster: Cluster, catalog: Catalog, classes: list[str]) -> dict[str, Policy]:
@@ -86,34 +91,30 @@ def policies(cluster: Cluster, catalog: Catalog, classes: list[str]) -> dict[str
     Raises:
         UnknownName: a tier, policy, class or medium nobody knows.
     """
-    media = cluster.media
-    written = media if isinstance(media, dict) else {} if media is None else {"default": media}
-    tiers = {name for link_class in classes for name in tier_of(link_class)}
+    written = cluster.media or {}
+    known = {*_TIERS, *(name for link_class in classes for name in tier_of(link_class))}
     for tier in written:
-        if tier not in tiers:
-            raise UnknownName("tier", tier, tiers, field="media")
-    read = {
-        tier: _policy(value, catalog, f"media.{tier}" if isinstance(media, dict) else "media")
-        for tier, value in written.items()
-    }
+        if tier not in known:
+            raise UnknownName("tier", tier, known, field="media")
+    read = {tier: _policy(words, catalog, tier) for tier, words in written.items()}
     asked = _topology_media(cluster)
     found: dict[str, Policy] = {}
     for link_class in classes:
         names = tier_of(link_class)
-        known = [read[name] for name in names if name in read]
-        known += [Policy(among=(asked[name],)) for name in names if name in asked]
-        found[link_class] = known[0] if known else Policy()
+        rules = [read[name] for name in names if name in read]
+        rules += [Policy(among=(asked[name],)) for name in names if name in asked]
+        found[link_class] = rules[0] if rules else Policy()
     return found
 
 
-def _policy(value: str | list[str], catalog: Catalog, field: str) -> Policy:
-    words = [value] if isinstance(value, str) else value
+def _policy(words: tuple[str, ...], catalog: Catalog, tier: str) -> Policy:
     aims = [word for word in words if word in POLICIES]
     among = tuple(word for word in words if word not in POLICIES)
     choosable = {part.id for part in catalog.parts("media") if part.text("cls") not in (None, *INSIDE)}
     known = {*CLASSES, *choosable} - set(INSIDE)
     for word in among:
         if word not in known:
+            field = "media" if tier == "default" else f"media.{tier}"
             raise UnknownName("policy, class or medium", word, [*POLICIES, *known], field=field)
     return Policy(aims[0] if aims else "cheapest", among)
 

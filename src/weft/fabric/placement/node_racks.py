@@ -120,10 +120,10 @@ def number_in(group: IntArray) -> npt.NDArray[np.int64]:
 
 
 def _refuse_node(node: Footprint, floor: FloorPlan, limit_w: float) -> NoReturn:
-    each = "each of its racks" if node.racks > 1 else "one"
+    one = f"one of {node.racks} racks of {node.name}" if node.racks > 1 else f"one {node.name}"
     if node.power_w > limit_w:
         raise InfeasibleError(
-            f"floor_plan.rack_power: {node.name} draws {format_power(node.power_w)} in {each}, a rack gives "
+            f"floor_plan.rack_power: {one} draws {format_power(node.power_w)}, a rack gives "
             f"{format_power(limit_w)}; set rack_power to at least {format_power(node.power_w)}"
         )
     raise InfeasibleError(
