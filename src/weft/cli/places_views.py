@@ -6,8 +6,8 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
-from weft.fabric import Fabric
-from weft.fabric.cabling import LinkPart, link_parts
+from weft.fabric import Domain, Fabric, LinkClass
+from weft.fabric.cabling import LinkPart, link_parts, link_quality
 from weft.fabric.cabling.schedule import COLUMNS, Schedule
 from weft.fabric.checks import RULES, Finding
 from weft.report.terminal import Column, pairs, style, table
@@ -70,7 +70,26 @@ def cable_json(fabric: Fabric, schedule: Schedule) -> dict[str, Any]:
         "rows": len(schedule),
         "groups": cable_groups(schedule),
         "parts": [_part_json(part) for part in link_parts(fabric)],
+        "media": [_media_json(fabric, link) for link in fabric.link_classes if link.domain >= Domain.SCALE_OUT],
         "columns": list(COLUMNS),
+    }
+
+
+def _media_json(fabric: Fabric, link: LinkClass) -> dict[str, Any]:
+    """Return what follows from the medium of one class of links; null where the catalog does not say."""
+    quality = link_quality(fabric.catalog, link)
+    return {
+        "link_class": link.name,
+        "domain": link.domain.label,
+        "medium": link.medium,
+        "to_medium": link.upper_medium or link.medium,
+        "length_m": link.length_m,
+        "links": link.cables,
+        "crossing_s": quality.crossing_s,
+        "fit": quality.fit,
+        "bit_errors": quality.bit_errors,
+        "error_correction": quality.error_correction,
+        "error_limit": quality.error_limit,
     }
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from weft.catalog import Part, load_catalog
 from weft.errors import ConfigError, InfeasibleError, UnknownName
 from weft.fabric import Cluster, Domain, Fabric, build_fabric
+from weft.fabric.cabling import link_quality
 from weft.fabric.cabling.ends import End
 from weft.fabric.cabling.options import Option, Request, options
 from weft.fabric.cabling.policy import POLICIES, SOLD, Policy
@@ -145,7 +146,7 @@ def test_a_twin_port_module_serves_two_links_and_a_single_one_faces_it() -> None
 
 
 def test_an_800g_port_splits_into_two_of_400g_by_a_splitter_only_where_legs_go_to_single_cages() -> None:
-    splitter = [w for w in _ways(Request(400 * GBPS, SINGLE, TWIN, lane_Bps=100 * GBPS), "passive_dac")]
+    splitter = _ways(Request(400 * GBPS, SINGLE, TWIN, lane_Bps=100 * GBPS), "passive_dac")
     assert [(w.medium.id, w.lower_share, w.upper_share) for w in splitter] == [("dac_800g_osfp_100g_pam4", 1, 2)]
     assert splitter[0].cost_usd == CATALOG.get("media", "dac_800g_osfp_100g_pam4").si("price_usd") / 2
     # between two switches whose every cage must serve two links, one cable needs two links between the same two
@@ -221,7 +222,11 @@ def test_the_aim_is_met_better_than_by_the_others(placed: Placed, policy: str) -
 @pytest.mark.parametrize(
     ("media", "error", "says"),
     [
-        ("passive_dac", InfeasibleError, r"link host2/nic0 to leaf0 \(nic-leaf, 400 Gb/s, 2.5 m\): .*reaches 2 m; .*would"),
+        (
+            "passive_dac",
+            InfeasibleError,
+            r"link host2/nic0 to leaf0 \(nic-leaf, 400 Gb/s, 2.5 m\): .*reaches 2 m; .*would",
+        ),
         ("optic_800g_sr8", UnknownName, "did you mean"),
         ({"leav": "aoc"}, UnknownName, "did you mean 'leaf'"),
         ({"leaf": "d2d_ucie_standard"}, UnknownName, "media.leaf"),
@@ -246,3 +251,14 @@ def test_light_is_slower_in_glass_than_electricity_in_copper_and_nothing_is_free
     error_correction_s = CATALOG.get("media", "fec_rs272_ll").si("latency_ns")
     assert link_latency_s(CATALOG, dac, protocol, 2.0) == pytest.approx(2 * 4.6e-9 + error_correction_s)
     assert link_latency_s(CATALOG, optic, protocol, 2.0) == pytest.approx(2 * 4.9e-9 + 140e-9 + error_correction_s)
+
+
+def test_failures_and_bit_errors_follow_from_the_medium(placed: Placed) -> None:
+    fabric = placed("leaf_spine", nodes=64)
+    for link in _network_media(fabric):
+        part, quality = fabric.catalog.get("media", link.medium), link_quality(fabric.catalog, link)
+        ends = 1 if part.text("price_unit") == "cable" else 2
+        assert quality.fit == pytest.approx(part.fact("fit").typical * ends)
+        assert quality.bit_errors == part.text("prefec_ber")
+        assert 0 < quality.crossing_s < link.latency_up_s
+        assert quality.error_limit == pytest.approx(2.4e-4)
