@@ -16,6 +16,9 @@ from weft.fabric import Fabric
 from weft.report.terminal import Column, heading, pairs, style, table
 from weft.units import format_count, format_energy, format_mass, format_money, format_power
 
+# Networks whose lines need no name: the compute network, and what its uses already tell.
+_OWN_DOMAINS = ("scale-out", "scale-up", "long-haul")
+
 
 def bom_json(
     fabric: Fabric, bill: BillOfMaterials, owned: Ownership, explanations: tuple[Explanation, ...] | None = None
@@ -99,7 +102,7 @@ def _table(lines: tuple[Line, ...]) -> str:
         (
             line.kind,
             line.part,
-            line.use,
+            line.use if line.domain in _OWN_DOMAINS else f"{line.domain} {line.use}",
             format_count(line.count),
             format_money(line.unit_cost.typical),
             format_money(line.cost.typical),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft.catalog import Range
+from weft.cli.networks_views import network_lines, networks_json
 from weft.cli.places_views import placement_json, placement_lines
 from weft.economics import BillOfMaterials
 from weft.fabric import Domain, Fabric, LinkClass
@@ -31,6 +32,7 @@ def fabric_json(fabric: Fabric, bill: BillOfMaterials) -> dict[str, Any]:
         "by_medium": fabric.by_medium,
         "bisection_Bps": fabric.bisection_Bps,
         "tiers": tiers(fabric),
+        "networks": networks_json(fabric, bill),
         "placement": placement_json(fabric.placement),
         "capital_cost_usd": bill.capital_cost.as_dict(),
         "power_w": bill.network_power_w,
@@ -72,6 +74,7 @@ def fabric_text(fabric: Fabric, bill: BillOfMaterials) -> str:
         ("network cost", money(bill.capital_cost)),
         ("network power", power(bill.power_w)),
     ]
+    head += network_lines(fabric, bill)
     if fabric.placement is not None:
         head += placement_lines(fabric.placement)
     columns = [Column("level"), Column("units", right=True), Column("accelerators", right=True)]

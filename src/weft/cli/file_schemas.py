@@ -44,7 +44,23 @@ def _cluster() -> dict[str, Any]:
         shapes.append({"$ref": f"#/$defs/topology_{name}"})
     about = {key: value for key, value in schema["properties"]["scale_out"].items() if key == "description"}
     schema["properties"]["scale_out"] = {**about, "anyOf": [*shapes, {"type": "null"}], "default": None}
+    definitions["other_network"] = _other_network()
+    for name in ("front_end", "storage"):
+        about = {key: value for key, value in schema["properties"][name].items() if key == "description"}
+        either = [{"$ref": "#/$defs/other_network"}, {"type": "null"}]
+        schema["properties"][name] = {**about, "anyOf": either, "default": None}
     return schema
+
+
+def _other_network() -> dict[str, Any]:
+    """A front-end or storage network: what hangs on it, its topology, and that topology's options, left open."""
+    from weft.fabric import topologies
+    from weft.fabric.other_networks import Hosts
+
+    shape = Hosts.model_json_schema()
+    known = sorted({spelling for name in topologies.names() for spelling in (name, name.replace("_", "-"))})
+    shape["properties"] = {"topology": {"enum": known, "title": "Topology"}, **shape["properties"]}
+    return {**shape, "required": ["topology"], "additionalProperties": True}
 
 
 def _topology(name: str, options: type[Strict], definitions: dict[str, Any]) -> dict[str, Any]:

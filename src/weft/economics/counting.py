@@ -30,15 +30,10 @@ from weft.fabric.tables import SWITCHES
 def bill_of_materials(fabric: Fabric) -> BillOfMaterials:
     """Count and price a fabric's network."""
     count = _Count(fabric.catalog)
-    for kind in SWITCHES:
-        for part, number in _parts_of(fabric, kind):
-            if part.kind == "ocs":
-                count.add("ocs", part, number, figure(part, "price_usd"), figure(part, "power_w"), kind.label)
-            else:
-                price, power = switch_price(part), switch_power(fabric.catalog, part)
-                count.add("switch", part, number, price, power, kind.label)
-    for part, number in _parts_of(fabric, Kind.NIC):
-        count.add("nic", part, number, figure(part, "price_usd"), figure(part, "power_w"), "host")
+    others = [(other.rows, other.domain.label) for other in fabric.others]
+    own = others[0][0][0] if others else len(fabric.nodes)
+    for rows, domain in (((0, own), "scale-out"), *others):
+        _boxes(fabric, count, rows, domain)
     for index, link in enumerate(fabric.link_classes):
         if link.medium and link.domain != Domain.SCALE_UP:
             count.links(fabric, index, link)
@@ -58,9 +53,23 @@ def bill_of_materials(fabric: Fabric) -> BillOfMaterials:
     )
 
 
-def _parts_of(fabric: Fabric, kind: Kind) -> list[tuple[Part, int]]:
-    """Return the parts that nodes of a kind are, with their counts."""
-    indices, counts = np.unique(fabric.nodes.part[fabric.nodes.kind == kind], return_counts=True)
+def _boxes(fabric: Fabric, count: _Count, rows: tuple[int, int], domain: str) -> None:
+    """Add the switches and NICs of one network."""
+    for kind in SWITCHES:
+        for part, number in _parts_of(fabric, kind, rows):
+            if part.kind == "ocs":
+                count.add("ocs", part, number, figure(part, "price_usd"), figure(part, "power_w"), kind.label, domain)
+            else:
+                price, power = switch_price(part), switch_power(fabric.catalog, part)
+                count.add("switch", part, number, price, power, kind.label, domain)
+    for part, number in _parts_of(fabric, Kind.NIC, rows):
+        count.add("nic", part, number, figure(part, "price_usd"), figure(part, "power_w"), "host", domain)
+
+
+def _parts_of(fabric: Fabric, kind: Kind, rows: tuple[int, int] | None = None) -> list[tuple[Part, int]]:
+    """Return the parts that nodes of a kind are, with their counts; among some rows, or all."""
+    here = slice(*rows) if rows else slice(None)
+    indices, counts = np.unique(fabric.nodes.part[here][fabric.nodes.kind[here] == kind], return_counts=True)
     return [(fabric.parts[i], int(n)) for i, n in zip(indices, counts, strict=True) if i >= 0]
 
 

@@ -15,10 +15,12 @@ from weft.fabric import topologies
 from weft.fabric.builder import GraphBuilder
 from weft.fabric.cabling.relink import relink
 from weft.fabric.fabric import Fabric
+from weft.fabric.other_networks import wire_others
 from weft.fabric.placement import place
 from weft.fabric.plan import Plan, resolve
 from weft.fabric.scale_out import ScaleOut
 from weft.fabric.scale_up_wiring import wire_scale_up
+from weft.fabric.sites import wire_sites
 from weft.fabric.spec import Cluster
 from weft.fabric.tables import Domain, Kind, LinkClass
 from weft.files import explain, located, read_model
@@ -53,13 +55,14 @@ def _build(cluster: Cluster) -> Fabric:
     graph = GraphBuilder()
     ports = _wire_nodes(graph, plan)
     network = _wire_scale_out(graph, plan, ports)
+    others = wire_others(graph, plan, wire_topology)
     nodes, links = graph.finish()
     parts = tuple(graph.parts)
     floor = cluster.floor_plan
     placement = None if floor is None else place(nodes, links, parts, plan, floor)
     if placement is not None or cluster.media is not None:
         links, network = relink(plan, nodes, links, parts, network, placement)
-    return Fabric(plan, nodes, links, parts, network, placement)
+    return Fabric(plan, nodes, links, parts, network, placement, others)
 
 
 def _check_size(plan: Plan) -> None:
@@ -106,8 +109,18 @@ def _wire_nodes(graph: GraphBuilder, plan: Plan) -> npt.NDArray[np.int32]:
 
 
 def _wire_scale_out(graph: GraphBuilder, plan: Plan, ports: npt.NDArray[np.int32]) -> ScaleOut:
-    """Read the topology's options and let it add its switches."""
+    """Add the compute network, at every site there is."""
     written: dict[str, Any] = dict({"topology": "none"} if plan.cluster.scale_out is None else plan.cluster.scale_out)
+    if plan.cluster.sites is None:
+        if plan.cluster.long_haul is not None:
+            raise ConfigError("name the sites that it joins under 'sites'", field="long_haul")
+        return wire_topology(graph, plan, ports, written)
+    return wire_sites(graph, plan, ports, written, wire_topology)
+
+
+def wire_topology(graph: GraphBuilder, plan: Plan, ports: npt.NDArray[np.int32], written: dict[str, Any]) -> ScaleOut:
+    """Read the options of the topology that ``written`` names, and let it add its switches."""
+    written = dict(written)
     name = written.pop("topology", None)
     if not isinstance(name, str):
         raise ConfigError(

@@ -35,6 +35,11 @@ class GraphBuilder:
         self._classes: dict[LinkClass, int] = {}  # how many cables each has
 
     @property
+    def size(self) -> int:
+        """Nodes so far: the row that the next one gets."""
+        return self._rows
+
+    @property
     def cable_count(self) -> int:
         """Cables so far: the number that the next one gets."""
         return sum(len(lower) for lower, _, _ in self._cables)
@@ -119,6 +124,20 @@ class GraphBuilder:
                 total += rates[index] * np.bincount(end, minlength=self._rows)
         used: npt.NDArray[np.float64] = total[rows]
         return used
+
+    def fastest_Bps(self, rows: IntArray) -> float:
+        """Return the rate of the fastest cable so far at any of some nodes; 0 for none."""
+        rates = [link_class.rate_Bps for link_class in self._classes]
+        here = (
+            rates[i] for lower, upper, i in self._cables if np.isin(lower, rows).any() or np.isin(upper, rows).any()
+        )
+        return max(here, default=0.0)
+
+    def part_of(self, row: int) -> Part | None:
+        """Return the catalog part of a node; None for places."""
+        first, columns = next((first, block) for first, block in reversed(self._nodes) if first <= row)
+        index = int(columns[1][row - first])
+        return None if index < 0 else self.parts[index]
 
     def _parents(self, parent: Column, count: int) -> npt.NDArray[np.integer[Any]]:
         column = _column(parent, count, np.int32)

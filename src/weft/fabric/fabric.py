@@ -14,6 +14,7 @@ from weft.errors import ConfigError
 from weft.fabric.group import CommGroup, Level
 from weft.fabric.locality import Locality, Ranks
 from weft.fabric.names import name_of, row_of
+from weft.fabric.other_networks import OtherNetwork
 from weft.fabric.placement import Placement
 from weft.fabric.plan import Plan
 from weft.fabric.scale_out import ScaleOut, bisection_Bps
@@ -32,6 +33,7 @@ class Fabric:
         parts: catalog parts, as ``nodes.part`` numbers them.
         network: the scale-out network's tiers.
         placement: where everything stands; None without a floor plan.
+        others: the front-end and storage networks, whose nodes come after all others.
     """
 
     def __init__(
@@ -42,9 +44,10 @@ class Fabric:
         parts: tuple[Part, ...],
         network: ScaleOut,
         placement: Placement | None = None,
+        others: tuple[OtherNetwork, ...] = (),
     ) -> None:
         self.plan, self.nodes, self.links, self.parts, self.network = plan, nodes, links, parts, network
-        self.placement = placement
+        self.placement, self.others = placement, others
 
     # --- what it is
 
@@ -75,8 +78,12 @@ class Fabric:
 
     @cached_property
     def by_kind(self) -> dict[str, int]:
-        """Node rows by kind, such as ``{"accelerator": 16, "leaf": 2}``."""
-        counts = np.bincount(self.nodes.kind, minlength=len(Kind))
+        """Node rows by kind, such as ``{"accelerator": 16, "leaf": 2}``, without the front-end and storage networks."""
+        return self.kinds_in(0, self.others[0].rows[0] if self.others else len(self.nodes))
+
+    def kinds_in(self, first: int, end: int) -> dict[str, int]:
+        """Return the nodes by kind among some rows."""
+        counts = np.bincount(self.nodes.kind[first:end], minlength=len(Kind))
         return {kind.label: int(counts[kind]) for kind in Kind if counts[kind]}
 
     @property

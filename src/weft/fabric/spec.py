@@ -99,7 +99,9 @@ class LongHaul(Strict):
 
     links: int = Field(gt=0, le=1_000_000, description="links between two sites")
     rate: Rate | None = Field(None, gt=0, description="of a link; default 400Gb/s, or the uplinks' if less")
-    medium: str | None = Field(None, description="catalog medium, such as coh_400zr; default: the cheapest that reaches")
+    medium: str | None = Field(
+        None, description="catalog medium, such as coh_400zr; default: the cheapest that reaches"
+    )
     distance: Length | None = Field(None, gt=0, le=4e7, description="along the fibre between two sites")
     routes: list[Route] | None = Field(
         None, min_length=1, max_length=2016, description="which sites are joined; default: any two"
