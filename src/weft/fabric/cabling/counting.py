@@ -6,6 +6,7 @@ for part in link_parts(fabric): part.kind, part.medium, part.count, part.links, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -113,11 +114,16 @@ def has_cages(fabric: Fabric, rows: IntArray) -> npt.NDArray[np.bool_]:
     return clear
 
 
-def cages_used(fabric: Fabric) -> npt.NDArray[np.int64]:
-    """Return the cages that cables and modules take, int64[node rows]; co-packaged engines take none."""
+def cages_used(fabric: Fabric, domains: Sequence[Domain] = tuple(Domain)) -> npt.NDArray[np.int64]:
+    """Return the cages that cables and modules of some networks take, int64[node rows].
+
+    Co-packaged engines take none. Networks do not share cages.
+    """
     used = np.zeros(len(fabric.nodes), np.int64)
-    modules: dict[tuple[str, str, int], list[npt.NDArray[np.int64]]] = {}
+    modules: dict[tuple[str, str, Domain, int], list[npt.NDArray[np.int64]]] = {}
     for link, lower, upper in networked(fabric):
+        if link.domain not in domains:
+            continue
         medium = fabric.catalog.get("media", link.medium)
         if is_cable(medium):
             for rows, other, share in ((lower, upper, link.lower_share), (upper, lower, link.upper_share)):
@@ -130,8 +136,8 @@ def cages_used(fabric: Fabric) -> npt.NDArray[np.int64]:
             (upper, link.upper_medium or link.medium, link.upper_share),
         ):
             if fabric.catalog.get("media", name).text("cls") != "cpo":
-                modules.setdefault((name, link.name, share), []).append(rows[has_cages(fabric, rows)])
-    for (_, _, share), parts in modules.items():
+                modules.setdefault((name, link.name, link.domain, share), []).append(rows[has_cages(fabric, rows)])
+    for (_, _, _, share), parts in modules.items():
         rows, counts = np.unique(np.concatenate(parts), return_counts=True)
         used[rows] += -(-counts // share)
     return used

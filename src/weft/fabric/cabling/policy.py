@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from weft.catalog import Catalog
 from weft.errors import InfeasibleError, UnknownName
 from weft.fabric.cabling.options import CLASSES, INSIDE, Option
 from weft.fabric.spec import Cluster
+from weft.fabric.tables import Domain, LinkClass
 
 POLICIES = ("cheapest", "lowest_power", "most_reliable")
 # What may be taken without being named: made and sold by several makers today. microLED, near-package and optical I/O
@@ -74,36 +77,38 @@ class Policy:
         return (*figures, option.medium.id, option.upper.id)
 
 
+# Networks whose media are chosen, as the cluster file calls them. Long-haul links keep the line of their topology,
+# links inside nodes what their system has.
+SECTIONS = {Domain.SCALE_OUT: "scale_out", Domain.FRONT_END: "front_end", Domain.STORAGE: "storage"}
 _ALIASES = {"router-router": "local", "group-group": "global"}  # as direct networks call their links
 _TIERS = ("default", "host", "leaf", "spine", "core", "router", "group", "local", "global")
 
 
-def tier_of(link_class: str) -> tuple[str, ...]:
-    """Return the names a class of links goes by in ``media``: ``nic-leaf``, ``host``, ``leaf``, ``default``."""
-    lower, _, upper = link_class.partition("-")
-    other = "host" if lower == "nic" else _ALIASES.get(link_class, upper)
-    return (link_class, other, upper, "default")
+def tier_of(link: LinkClass) -> tuple[str, ...]:
+    """Return the names a class of links goes by in ``media``: ``nic-leaf``, ``host``, ``leaf`` ... ``default``."""
+    lower, _, upper = link.name.partition("-")
+    other = "host" if lower == "nic" else _ALIASES.get(link.name, upper)
+    return (link.name, other, upper, SECTIONS[link.domain], "default")
 
 
-def policies(cluster: Cluster, catalog: Catalog, classes: list[str]) -> dict[str, Policy]:
-    """Return the policy of each class of links: from ``media``, else the medium its topology was given, else cheapest.
+def policies(cluster: Cluster, catalog: Catalog, classes: Sequence[LinkClass]) -> dict[tuple[Domain, str], Policy]:
+    """Return the policy of each class of links: from ``media``, else the medium its network was given, else cheapest.
 
     Raises:
         UnknownName: a tier, policy, class or medium nobody knows.
     """
     written = cluster.media or {}
-    known = {*_TIERS, *(name for link_class in classes for name in tier_of(link_class))}
+    known = {*_TIERS, *SECTIONS.values(), *(name for link in classes for name in tier_of(link))}
     for tier in written:
         if tier not in known:
             raise UnknownName("tier", tier, known, field="media")
     read = {tier: _policy(words, catalog, tier) for tier, words in written.items()}
-    asked = _topology_media(cluster)
-    found: dict[str, Policy] = {}
-    for link_class in classes:
-        names = tier_of(link_class)
+    found: dict[tuple[Domain, str], Policy] = {}
+    for link in classes:
+        names, asked = tier_of(link), _topology_media(getattr(cluster, SECTIONS[link.domain]))
         rules = [read[name] for name in names if name in read]
         rules += [Policy(among=(asked[name],)) for name in names if name in asked]
-        found[link_class] = rules[0] if rules else Policy()
+        found[link.domain, link.name] = rules[0] if rules else Policy()
     return found
 
 
@@ -119,9 +124,9 @@ def _policy(words: tuple[str, ...], catalog: Catalog, tier: str) -> Policy:
     return Policy(aims[0] if aims else "cheapest", among)
 
 
-def _topology_media(cluster: Cluster) -> dict[str, str]:
-    """Return the media written under ``scale_out.medium``, by tier."""
-    medium = (cluster.scale_out or {}).get("medium")
+def _topology_media(section: dict[str, Any] | None) -> dict[str, str]:
+    """Return the media written under ``medium`` of a network, by tier."""
+    medium = (section or {}).get("medium")
     if isinstance(medium, str):
         return {"default": medium}
     return dict(medium) if isinstance(medium, dict) else {}

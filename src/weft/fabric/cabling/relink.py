@@ -16,7 +16,7 @@ from weft.catalog import Catalog, Part
 from weft.errors import ConfigError
 from weft.fabric.cabling.ends import End, host_end, switch_end
 from weft.fabric.cabling.options import Option, Request, options
-from weft.fabric.cabling.policy import Policy, choose, policies
+from weft.fabric.cabling.policy import SECTIONS, Policy, choose, policies
 from weft.fabric.media import link_latency_s
 from weft.fabric.names import name_of
 from weft.fabric.placement import Placement, commercial_length_m
@@ -24,9 +24,6 @@ from weft.fabric.placement.lengths import SOLD_M, cable_lengths_m
 from weft.fabric.plan import Plan
 from weft.fabric.scale_out import ScaleOut
 from weft.fabric.tables import Domain, IntArray, Kind, LinkClass, LinkTable, NodeTable
-
-# Long-haul links keep the line their topology gave them, links inside nodes what their system has.
-_CHOSEN = (Domain.SCALE_OUT, Domain.FRONT_END, Domain.STORAGE)
 
 
 def relink(
@@ -44,11 +41,13 @@ def relink(
         UnknownName: ``media`` names what nobody knows.
         InfeasibleError: nothing reaches; names the link.
     """
-    if placement is not None and "length" in (plan.cluster.scale_out or {}):
-        raise ConfigError("cable lengths follow from floor_plan; leave one of the two out", field="scale_out.length")
-    chosen = [i for i, link in enumerate(links.classes) if link.domain in _CHOSEN and link.medium]
-    names = [links.classes[index].name for index in chosen]
-    rules = policies(plan.cluster, plan.catalog, names)
+    for section in SECTIONS.values() if placement is not None else ():
+        if "length" in (getattr(plan.cluster, section) or {}):
+            raise ConfigError(
+                "cable lengths follow from floor_plan; leave one of the two out", field=f"{section}.length"
+            )
+    chosen = [i for i, link in enumerate(links.classes) if link.domain in SECTIONS and link.medium]
+    rules = policies(plan.cluster, plan.catalog, [links.classes[index] for index in chosen])
     work = _Cables(plan, nodes, links, parts)
     classes: list[LinkClass] = []
     column = np.empty(len(links) // 2, np.int16)
@@ -58,7 +57,7 @@ def relink(
             column[cables] = len(classes)
             classes.append(link)
             continue
-        for members, made in _split(work, cables, link, rules[link.name], placement):
+        for members, made in _split(work, cables, link, rules[link.domain, link.name], placement):
             column[members] = len(classes)
             classes.append(made)
     both = np.repeat(column, 2)
@@ -119,11 +118,7 @@ class _Cables:
         self._links = links
         self._order = np.argsort(self._class, kind="stable")
         self._start = np.searchsorted(self._class[self._order], np.arange(len(links.classes) + 1))
-        networked = np.array([c.domain >= Domain.SCALE_OUT for c in links.classes], bool)[self._class]
-        count = len(nodes)
-        self._degree = np.zeros(count, np.int64)
-        for end in (self.lower, self.upper):
-            self._degree += np.bincount(self._device(end[networked]), minlength=count)
+        self._degrees: dict[Domain, npt.NDArray[np.int64]] = {}
 
     def of(self, index: int) -> npt.NDArray[np.int64]:
         """Return the cables of one class, ascending."""
@@ -144,15 +139,26 @@ class _Cables:
         parallel = int(np.gcd.reduce(np.diff(starts, append=len(pair))))
         protocol = self.plan.catalog.get("protocols", link.protocol)
         lane_Bps = protocol.si("lane_gbps") if protocol.has("lane_gbps") else 0.0
-        lower, upper = self._end(a, link.rate_Bps), self._end(b, link.rate_Bps)
-        return Request(link.rate_Bps, lower, upper, parallel, lane_Bps)
+        return Request(link.rate_Bps, self._end(a, link), self._end(b, link), parallel, lane_Bps)
 
-    def _end(self, devices: IntArray, rate_Bps: float) -> End:
-        row, links = int(devices[0]), int(self._degree[devices].max())
-        if self.nodes.kind[row] == Kind.HOST:
-            return host_end(self.plan, rate_Bps, links)
-        part = int(self.nodes.part[row])
-        return switch_end(self.parts[part] if part >= 0 else None, rate_Bps, links)
+    def _end(self, devices: IntArray, link: LinkClass) -> End:
+        """Return what a class of links plugs into; a device's links of other networks have cages of their own."""
+        row, links = int(devices[0]), int(self._degree(link.domain)[devices].max())
+        kind, part = self.nodes.kind[row], int(self.nodes.part[row])
+        if kind in (Kind.HOST, Kind.SERVER) and link.domain == Domain.SCALE_OUT:
+            return host_end(self.plan, link.rate_Bps, links)
+        if kind in (Kind.HOST, Kind.SERVER) or part < 0:
+            return End(links, link.rate_Bps, is_host=True)
+        return switch_end(self.parts[part], link.rate_Bps, links)
+
+    def _degree(self, domain: Domain) -> npt.NDArray[np.int64]:
+        """Return the links of every device in one network; long-haul links plug into the switches of the first."""
+        if domain not in self._degrees:
+            alike = (domain, Domain.LONG_HAUL) if domain == Domain.SCALE_OUT else (domain,)
+            inside = np.array([c.domain in alike for c in self._links.classes], bool)[self._class]
+            ends = np.concatenate([self._device(self.lower[inside]), self._device(self.upper[inside])])
+            self._degrees[domain] = np.bincount(ends, minlength=len(self.nodes))
+        return self._degrees[domain]
 
 
 def _with_latencies(network: ScaleOut, before: tuple[LinkClass, ...], after: tuple[LinkClass, ...]) -> ScaleOut:
@@ -166,7 +172,7 @@ def _with_latencies(network: ScaleOut, before: tuple[LinkClass, ...], after: tup
     between = [name for name in names if name not in hosts]
     shift = {name: _latency_s(after, [name]) - _latency_s(before, [name]) for name in names}
     moved = sum(shift[name] for name in hosts) / max(1, len(hosts))
-    tree = {name.rpartition("-")[2] for name in between} == {tier.name for tier in network.tiers[1:]}
+    tree = {name.rpartition("-")[2] for name in between} <= {tier.name for tier in network.tiers[1:]}
     stretch = 1.0
     if between and not tree:
         stretch = _latency_s(after, between) / _latency_s(before, between)

@@ -156,7 +156,13 @@ class _Wiring:
             whole = bool(link.medium) and is_cable(self.fabric.catalog.get("media", link.medium))
             ends = ((link.medium, link.lower_share), (link.upper_medium or link.medium, link.upper_share))
             for end, (medium, links) in enumerate(ends):
-                key = (link.name, medium, links, i if whole else -1)  # cables do not share a cage, modules may
+                key = (
+                    link.domain,
+                    link.name,
+                    medium,
+                    links,
+                    i if whole else -1,
+                )  # cables do not share a cage, modules may
                 group[end, i], share[end, i] = keys.setdefault(key, len(keys)), links
         device = np.concatenate([self.a, self.b])
         kind = np.concatenate([group[0][self.index], group[1][self.index]])

@@ -60,6 +60,8 @@ def _ports(part: Part, rate_Bps: float) -> int:
 def cages_and_modules(fabric: Fabric) -> Iterator[Finding]:
     """Cables and modules fit the cages: enough of them, fast enough, within their power."""
     used = cages_used(fabric)
+    hosts = fabric.nodes.kind == Kind.HOST  # their other networks have NICs and cages of their own
+    used[hosts] = cages_used(fabric, (Domain.SCALE_OUT,))[hosts]
     chosen = fabric.placement is not None or fabric.plan.cluster.media is not None
     mend = "use twin-port modules or splitters (media), parallel links (bundle), or a switch with more cages"
     for rows, cages, name in _boxes(fabric):

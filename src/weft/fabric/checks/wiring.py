@@ -56,7 +56,10 @@ def oversubscription_as_asked(fabric: Fabric) -> Iterator[Finding]:
     asked = _option(fabric, "oversubscription", 1.0)
     if fabric.network.bisection_Bps is not None:
         return  # a direct network has no tiers to oversubscribe
-    for tier, built in zip(fabric.network.tiers, fabric.locality.oversubscription[1:], strict=False):
+    tiers = fabric.network.tiers
+    for tier, above, built in zip(tiers, tiers[1:], fabric.locality.oversubscription[1:], strict=False):
+        if above.name == "site":
+            continue  # long-haul links are as many as the user says
         wanted = float(asked.get(tier.name, 1.0) if isinstance(asked, dict) else asked)
         if built > wanted * _TOLERANCE:
             yield Finding(
@@ -107,6 +110,7 @@ def planes_disjoint(fabric: Fabric) -> Iterator[Finding]:
     a, b = np.concatenate(pairs, axis=1)
     label = components(a, b, len(fabric.nodes))
     found = len(np.unique(label[np.concatenate([a, b, *homes])]))
+    expected *= max(1, len(fabric.rows(Kind.SITE)))
     if found != expected:
         yield Finding(
             "planes_disjoint",
