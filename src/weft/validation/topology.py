@@ -27,6 +27,7 @@ _STUDIES: tuple[Callable[[Row], Answer | None], ...] = (
     systems.fire_flyer,
     studies.hammingmesh,
     studies.slim_fly_table,
+    studies.optical_spine,
     studies.rail_only,
 )
 _UNKNOWN = Answer(otherwise="the row does not describe a network that can be built from it")

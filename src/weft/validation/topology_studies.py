@@ -82,6 +82,16 @@ def even_factors(number: int, count: int) -> list[int]:
     return sorted(factors)
 
 
+def optical_spine(row: Row) -> Answer | None:
+    """Jupiter: savings of a whole architecture, over generations of blocks and speeds."""
+    if "capex_reduction_pct" not in row["measured"]:
+        return None
+    return Answer(
+        otherwise="of a whole architecture over generations of blocks; for the structure alone see the study of an "
+        "optical spine"
+    )
+
+
 def rail_only(row: Row) -> Answer | None:
     """Rail-only: the least and the most that it saves over the paper's range."""
     if "rail-only" not in str(row.get("topology") or "").lower():

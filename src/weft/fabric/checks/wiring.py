@@ -57,10 +57,11 @@ def oversubscription_as_asked(fabric: Fabric) -> Iterator[Finding]:
     if fabric.network.bisection_Bps is not None:
         return  # a direct network has no tiers to oversubscribe
     tiers = fabric.network.tiers
+    wanted = 1.0  # of hosts to what leads up: what was asked of a tier and of all below it
     for tier, above, built in zip(tiers, tiers[1:], fabric.locality.oversubscription[1:], strict=False):
         if above.name == "site":
             continue  # long-haul links are as many as the user says
-        wanted = float(asked.get(tier.name, 1.0) if isinstance(asked, dict) else asked)
+        wanted *= float(asked.get(tier.name, 1.0) if isinstance(asked, dict) else asked)
         if built > wanted * _TOLERANCE:
             yield Finding(
                 "oversubscription_as_asked",

@@ -209,6 +209,7 @@ def _link(plan: Plan, options: Options, hardware: Hardware, below: str) -> LinkC
         medium=medium.id,
         length_m=length_m,
         ends=1,
+        lower_share=max(1, int(medium.si("rate_gbps_port") / rate_Bps + 1e-9)) if medium.has("rate_gbps_port") else 1,
     )
 
 
