@@ -16,6 +16,7 @@ from weft.economics import bill_of_materials
 from weft.fabric import Cluster, Fabric, Kind, build_fabric
 from weft.fabric.cabling import cages_used, link_parts
 from weft.fabric.cabling.schedule import COLUMNS, cable_schedule
+from weft.fabric.checks import check
 
 Placed = Callable[..., Fabric]
 CASES: list[dict[str, Any]] = [
@@ -147,3 +148,15 @@ def test_links_without_places_are_scheduled_too() -> None:
     schedule = cable_schedule(fabric)
     assert len(schedule) == fabric.cables()
     assert set(schedule.columns["from_rack"]) == {""}
+
+
+@pytest.mark.parametrize("topology", ["rail_only", "dual_tor", "multi_plane", "dragonfly", "flattened_butterfly"])
+@pytest.mark.parametrize("policy", ["cheapest", "lowest_power", "most_reliable"])
+@pytest.mark.parametrize("per_row", [2, 20])
+def test_what_is_best_for_each_length_fits_the_cages_of_every_box(
+    placed: Placed, topology: str, policy: str, per_row: int
+) -> None:
+    fabric = placed(topology, nodes=45, media=policy, floor={"racks_per_row": per_row, "rows_per_hall": 50})
+    used = cages_used(fabric)
+    assert (used[fabric.rows(Kind.HOST)] <= 4).all()
+    assert not [finding for finding in check(fabric, ["cages_and_modules"]) if finding.severity == "error"]

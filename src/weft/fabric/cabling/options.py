@@ -67,6 +67,11 @@ class Option:
     failures_per_s: float
     native: bool = True
 
+    @property
+    def is_cable(self) -> bool:
+        """True where one assembly is both ends."""
+        return self.medium.text("cls") in CABLED
+
 
 def options(catalog: Catalog, request: Request) -> list[Option]:
     """Return every way to make a link, in no order."""

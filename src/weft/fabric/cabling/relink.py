@@ -10,20 +10,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from weft.catalog import Catalog, Part
 from weft.errors import ConfigError
-from weft.fabric.cabling.ends import End, host_end, switch_end
-from weft.fabric.cabling.options import Option, Request, options
+from weft.fabric.cabling.latencies import with_latencies
+from weft.fabric.cabling.options import Option, options
 from weft.fabric.cabling.policy import SECTIONS, Policy, choose, policies
+from weft.fabric.cabling.settling import Pick, settle
+from weft.fabric.cabling.wired import WiredCables
 from weft.fabric.media import link_latency_s
 from weft.fabric.names import name_of
 from weft.fabric.placement import Placement, commercial_length_m
 from weft.fabric.placement.lengths import SOLD_M, cable_lengths_m
 from weft.fabric.plan import Plan
 from weft.fabric.scale_out import ScaleOut
-from weft.fabric.tables import Domain, IntArray, Kind, LinkClass, LinkTable, NodeTable
+from weft.fabric.tables import Domain, IntArray, LinkClass, LinkTable, NodeTable
 
 
 def relink(
@@ -48,46 +49,61 @@ def relink(
             )
     chosen = [i for i, link in enumerate(links.classes) if link.domain in SECTIONS and link.medium]
     rules = policies(plan.cluster, plan.catalog, [links.classes[index] for index in chosen])
-    work = _Cables(plan, nodes, links, parts)
+    wired = WiredCables(plan, nodes, links, parts)
+    picks = {
+        index: _pick(wired, wired.of(index), links.classes[index], rules, placement)
+        for index in chosen
+        if len(wired.of(index))
+    }
+    for domain in SECTIONS:
+        settle([pick for pick in picks.values() if pick.link.domain == domain], wired.other_links(domain))
     classes: list[LinkClass] = []
     column = np.empty(len(links) // 2, np.int16)
     for index, link in enumerate(links.classes):
-        cables = work.of(index)
-        if index not in chosen:
-            column[cables] = len(classes)
-            classes.append(link)
-            continue
-        for members, made in _split(work, cables, link, rules[link.domain, link.name], placement):
+        made = _split(plan.catalog, picks[index]) if index in picks else [(wired.of(index), link)]
+        for members, part in made:
             column[members] = len(classes)
-            classes.append(made)
+            classes.append(part)
     both = np.repeat(column, 2)
     both.setflags(write=False)
     made_links = LinkTable(links.src, links.dst, both, tuple(classes))
-    return made_links, _with_latencies(network, links.classes, made_links.classes)
+    return made_links, with_latencies(network, links.classes, made_links.classes)
 
 
-def _split(
-    work: _Cables, cables: IntArray, link: LinkClass, rule: Policy, placement: Placement | None
-) -> Iterator[tuple[IntArray, LinkClass]]:
-    """Yield the cables of one class in parts, each with one length and one medium."""
-    if not len(cables):
-        yield cables, link
-        return
-    a, b = work.devices(cables)
-    request = work.request(cables, link, a, b)
-    ways = options(work.plan.catalog, request)
+def _pick(
+    wired: WiredCables,
+    cables: IntArray,
+    link: LinkClass,
+    rules: dict[tuple[Domain, str], Policy],
+    placement: Placement | None,
+) -> Pick:
+    """Choose a way for every length of one class."""
+    a, b = wired.devices(cables)
+    request = wired.request(cables, link, a, b)
+    ways = options(wired.plan.catalog, request)
+    rule = rules[link.domain, link.name]
     if placement is None:
         bucket, lengths = np.zeros(len(cables), np.int64), [link.length_m]
     else:
         index = np.searchsorted(SOLD_M, commercial_length_m(cable_lengths_m(placement, a, b)))
         used = np.flatnonzero(np.bincount(index))
         bucket, lengths = np.searchsorted(used, index), [float(SOLD_M[i]) for i in used]
+    taken: list[Option] = []
     for number, length_m in enumerate(lengths):
-        members = cables[bucket == number]
-        ends = (int(work.lower[members[0]]), int(work.upper[members[0]]))
-        named = (name_of(work.nodes, ends[0]), name_of(work.nodes, ends[1]))
-        way = choose(rule, ways, length_m, link.rate_Bps, named, link.name)
-        yield members, _made(work.plan.catalog, link, way, length_m, len(members))
+        first = cables[int(np.argmax(bucket == number))]
+        ends = (name_of(wired.nodes, int(wired.lower[first])), name_of(wired.nodes, int(wired.upper[first])))
+        taken.append(choose(rule, ways, length_m, link.rate_Bps, ends, link.name))
+    everywhere = rule.best([way for way in ways if rule.allows(way) and not way.is_cable], max(lengths))
+    return Pick(link, request, cables, a, b, bucket, lengths, taken, everywhere)
+
+
+def _split(catalog: Catalog, pick: Pick) -> Iterator[tuple[IntArray, LinkClass]]:
+    """Yield the cables of one class in parts, each with one length and one medium."""
+    code = pick.bucket * len(pick.ways) + pick.way
+    for value in np.flatnonzero(np.bincount(code)).tolist():
+        number, way = divmod(value, len(pick.ways))
+        members = pick.cables[code == value]
+        yield members, _made(catalog, pick.link, pick.ways[way], pick.lengths[number], len(members))
 
 
 def _made(catalog: Catalog, link: LinkClass, way: Option, length_m: float, cables: int) -> LinkClass:
@@ -106,88 +122,3 @@ def _made(catalog: Catalog, link: LinkClass, way: Option, length_m: float, cable
         latency_down_s=link.latency_down_s + change,
         cables=cables,
     )
-
-
-class _Cables:
-    """The cables of a fabric, and what stands at their ends."""
-
-    def __init__(self, plan: Plan, nodes: NodeTable, links: LinkTable, parts: tuple[Part, ...]) -> None:
-        self.plan, self.nodes, self.parts = plan, nodes, parts
-        self.lower, self.upper = links.src[::2], links.dst[::2]
-        self._class = links.link_class[::2]
-        self._links = links
-        self._order = np.argsort(self._class, kind="stable")
-        self._start = np.searchsorted(self._class[self._order], np.arange(len(links.classes) + 1))
-        self._degrees: dict[Domain, npt.NDArray[np.int64]] = {}
-
-    def of(self, index: int) -> npt.NDArray[np.int64]:
-        """Return the cables of one class, ascending."""
-        return self._order[self._start[index] : self._start[index + 1]]
-
-    def devices(self, cables: IntArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Return the host or switch at each end."""
-        return self._device(self.lower[cables]), self._device(self.upper[cables])
-
-    def _device(self, rows: IntArray) -> npt.NDArray[np.int64]:
-        inside = np.isin(self.nodes.kind[rows], (Kind.NIC, Kind.ACCELERATOR))
-        return np.where(inside, self.nodes.parent[rows], rows).astype(np.int64)
-
-    def request(self, cables: IntArray, link: LinkClass, a: IntArray, b: IntArray) -> Request:
-        """Return what kind of link the cables of one class are."""
-        pair = np.sort(np.minimum(a, b) * len(self.nodes) + np.maximum(a, b))
-        starts = np.flatnonzero(np.concatenate([[True], pair[1:] != pair[:-1]]))
-        parallel = int(np.gcd.reduce(np.diff(starts, append=len(pair))))
-        protocol = self.plan.catalog.get("protocols", link.protocol)
-        lane_Bps = protocol.si("lane_gbps") if protocol.has("lane_gbps") else 0.0
-        return Request(link.rate_Bps, self._end(a, link), self._end(b, link), parallel, lane_Bps)
-
-    def _end(self, devices: IntArray, link: LinkClass) -> End:
-        """Return what a class of links plugs into; a device's links of other networks have cages of their own."""
-        row, links = int(devices[0]), int(self._degree(link.domain)[devices].max())
-        kind, part = self.nodes.kind[row], int(self.nodes.part[row])
-        if kind in (Kind.HOST, Kind.SERVER) and link.domain == Domain.SCALE_OUT:
-            return host_end(self.plan, link.rate_Bps, links)
-        if kind in (Kind.HOST, Kind.SERVER) or part < 0:
-            return End(links, link.rate_Bps, is_host=True)
-        return switch_end(self.parts[part], link.rate_Bps, links)
-
-    def _degree(self, domain: Domain) -> npt.NDArray[np.int64]:
-        """Return the links of every device in one network; long-haul links plug into the switches of the first."""
-        if domain not in self._degrees:
-            alike = (domain, Domain.LONG_HAUL) if domain == Domain.SCALE_OUT else (domain,)
-            inside = np.array([c.domain in alike for c in self._links.classes], bool)[self._class]
-            ends = np.concatenate([self._device(self.lower[inside]), self._device(self.upper[inside])])
-            self._degrees[domain] = np.bincount(ends, minlength=len(self.nodes))
-        return self._degrees[domain]
-
-
-def _with_latencies(network: ScaleOut, before: tuple[LinkClass, ...], after: tuple[LinkClass, ...]) -> ScaleOut:
-    """Return the network with its tiers' latencies moved by what its links' latencies changed, on average.
-
-    The lowest tier crosses host links only. In a tree every further tier adds the links that lead up to it; in any
-    other network the way through it stretches as its links between switches do.
-    """
-    names = list(dict.fromkeys(link.name for link in before if link.domain == Domain.SCALE_OUT))
-    hosts = [name for name in names if name.startswith("nic-")]
-    between = [name for name in names if name not in hosts]
-    shift = {name: _latency_s(after, [name]) - _latency_s(before, [name]) for name in names}
-    moved = sum(shift[name] for name in hosts) / max(1, len(hosts))
-    tree = {name.rpartition("-")[2] for name in between} <= {tier.name for tier in network.tiers[1:]}
-    stretch = 1.0
-    if between and not tree:
-        stretch = _latency_s(after, between) / _latency_s(before, between)
-    lowest_s = network.tiers[0].latency_s if network.tiers else 0.0
-    tiers = []
-    for depth, tier in enumerate(network.tiers):
-        if tree and depth:
-            moved += sum(shift[name] for name in between if name.endswith(f"-{tier.name}"))
-        beyond_s = (tier.latency_s - lowest_s) * (stretch - 1.0)
-        tiers.append(replace(tier, latency_s=tier.latency_s + moved + beyond_s))
-    return replace(network, tiers=tuple(tiers))
-
-
-def _latency_s(classes: tuple[LinkClass, ...], names: list[str]) -> float:
-    """Return up and down latency together, averaged over the cables of some names."""
-    alike = [link for link in classes if link.name in names]
-    total = sum((link.latency_up_s + link.latency_down_s) * link.cables for link in alike)
-    return total / max(1, sum(link.cables for link in alike))
