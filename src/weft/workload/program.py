@@ -143,8 +143,10 @@ class Program:
         self.seconds += pattern.seconds
         self.communication += pattern.communication
         self.label += [label] * len(pattern.rank)
-        for inner in pattern.after:
-            self.dependencies.append(before if inner is None else tuple([first + i for i in inner]) if inner else inner)
+        self.dependencies += [
+            before if inner is None else tuple([first + i for i in inner]) if inner else inner
+            for inner in pattern.after
+        ]
         return len(self.rank) - 1
 
     def _number(self, communication: Communication | None) -> int:
