@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from weft.collectives import Library, library_for, load_library
 from weft.engines.analytic import AnalyticEngine
 from weft.engines.base import Engine
@@ -58,14 +60,15 @@ class StepRun:
 
         Each entry's exposed time is shared over its communications by the seconds they take.
         """
-        program = self.execution.program
+        program, run = self.execution.program, self.execution
+        communicates = np.flatnonzero(np.array(program.communication, int) >= 0)
+        index, category = (np.array(column, int)[communicates] for column in (program.communication, program.category))
+        seconds_of = np.bincount(index * len(Category) + category, (run.end_s - run.start_s)[communicates])
         taken: dict[tuple[str, str], float] = {}
-        for op, index in enumerate(program.communication):
-            if index < 0:
-                continue
-            entry = f"exposed_{Category(program.category[op]).name.lower()}"
-            key = (self.engine.bound(program.communications[index]), entry)
-            taken[key] = taken.get(key, 0.0) + float(self.execution.end_s[op] - self.execution.start_s[op])
+        for number in np.unique(index * len(Category) + category).tolist():
+            which, kind = divmod(number, len(Category))
+            key = (self.engine.bound(program.communications[which]), f"exposed_{Category(kind).name.lower()}")
+            taken[key] = taken.get(key, 0.0) + float(seconds_of[number])
         whole: dict[str, float] = {}
         for (_, entry), seconds in taken.items():
             whole[entry] = whole.get(entry, 0.0) + seconds
