@@ -57,14 +57,17 @@ class Block:
             hidden, shown = each.split(overlaps)
             if hidden is not None:
                 stream = Stream.TP if each.category == Category.TP else Stream.CP
-                beside.append(Operation(stream, each.category, 0.0, hidden))
+                beside.append(Operation(stream, each.category, 0.0, hidden, after=(0,)))
             if shown is not None:
                 alone.append(Operation(Stream.COMPUTE, each.category, 0.0, shown, after=()))
-        if beside:
-            # Whatever ends the block, if only an empty operation, waits for what runs beside its compute.
-            joins = alone[0] if alone else Operation(Stream.COMPUTE, Category.COMPUTE)
-            alone[:1] = [replace(joins, after=tuple(range(len(beside))))]
-        return [*beside, Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s), *alone]
+        if not beside:
+            return [Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s), *alone]
+        # What runs beside the compute begins with it, not as soon as its own stream is free: an empty operation holds it
+        # back until the rank is through with the block before. What ends the block, if only another, waits for it.
+        begins = Operation(Stream.COMPUTE, Category.COMPUTE)
+        joins = alone[0] if alone else Operation(Stream.COMPUTE, Category.COMPUTE)
+        alone[:1] = [replace(joins, after=tuple(range(1, 1 + len(beside))))]
+        return [begins, *beside, Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s, after=()), *alone]
 
 
 def forward_block(plan: Plan, stage: int, layers: int, *, embeds: bool = False, heads: bool = False) -> Block:
