@@ -62,7 +62,7 @@ class Block:
                 alone.append(Operation(Stream.COMPUTE, each.category, 0.0, shown, after=()))
         if not beside:
             return [Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s), *alone]
-        # What runs beside the compute begins with it, not as soon as its own stream is free: an empty operation holds it
+        # What runs beside the compute begins with it, not once its own stream is free: an empty operation holds it
         # back until the rank is through with the block before. What ends the block, if only another, waits for it.
         begins = Operation(Stream.COMPUTE, Category.COMPUTE)
         joins = alone[0] if alone else Operation(Stream.COMPUTE, Category.COMPUTE)
