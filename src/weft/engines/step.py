@@ -10,7 +10,8 @@ import numpy as np
 from weft.collectives import Library, library_for, load_library
 from weft.engines.analytic import AnalyticEngine
 from weft.engines.base import Engine
-from weft.engines.executor import Execution, breakdown, execute
+from weft.engines.executor import Execution, execute
+from weft.engines.folding import run_folded, run_whole
 from weft.errors import UnknownName
 from weft.fabric import Fabric
 from weft.workload.memory import Memory, memory_of
@@ -97,17 +98,14 @@ def run_step(fabric: Fabric, job: Job, *, engine: str = "analytic", fold: bool =
     resolved = plan_on(fabric, job)
     memory = _memory(fabric, resolved)
     timer = ENGINES[engine](fabric, load_library(library_for(fabric.accelerator), fabric.catalog))
-    short = _shortest_periodic(resolved) if fold else resolved.micro_batches
-    execution = execute(step_program(replace(resolved, micro_batches=short)), timer, slowdown=resolved.overlap_slowdown)
-    step_s, parts = execution.span_s, breakdown(execution)
-    if short < resolved.micro_batches:
-        more = replace(resolved, micro_batches=short + resolved.mapping.pp)
-        longer = execute(step_program(more), timer, slowdown=resolved.overlap_slowdown)
-        periods = (resolved.micro_batches - short) / resolved.mapping.pp
-        step_s += periods * (longer.span_s - execution.span_s)
-        more_parts = breakdown(longer)
-        parts = {name: value + periods * (more_parts[name] - value) for name, value in parts.items()}
-    return StepRun(resolved, execution, timer, memory, step_s, parts, resolved.micro_batches - short)
+
+    def run(micro_batches: int) -> Execution:
+        program = step_program(replace(resolved, micro_batches=micro_batches))
+        return execute(program, timer, slowdown=resolved.overlap_slowdown)
+
+    whole = resolved.micro_batches
+    done = run_folded(run, whole, resolved.mapping.pp) if fold else run_whole(run, whole)
+    return StepRun(resolved, done.execution, timer, memory, done.step_s, done.breakdown_s, done.left_out)
 
 
 def plan_on(fabric: Fabric, job: Job) -> Plan:
@@ -128,14 +126,3 @@ def memory_on(fabric: Fabric, job: Job) -> Memory:
 
 def _memory(fabric: Fabric, resolved: Plan) -> Memory:
     return memory_of(resolved, fabric.catalog.get("accelerators", fabric.accelerator).si("hbm_gb"))
-
-
-def _shortest_periodic(resolved: Plan) -> int:
-    """Micro-batches after which a step repeats with a period of pp micro-batches.
-
-    A pipeline of uniform micro-batches is past its start-up transient after two rounds; from then on, every further pp
-    micro-batches add the same time, and so the step's time is affine in their number.
-    """
-    stages, whole = resolved.mapping.pp, resolved.micro_batches
-    short = 2 * stages + whole % stages
-    return short if short + stages < whole else whole
