@@ -80,12 +80,11 @@ def _activations(plan: Plan, stage: int) -> float:
         )
 
     layers = sum(chunk.layers for chunk in plan.chunks[stage])
+    again = sum(chunk.recomputed for chunk in plan.chunks[stage])
     held = in_flight(stage, plan.mapping.pp, plan.micro_batches, job.parallelism.interleave)
-    again = layers
-    if job.recompute == "full" and job.recompute_layers is not None:
-        again = min(layers, job.recompute_layers)
-    total = held * (again * per_layer(job.recompute) + (layers - again) * per_layer("none"))
-    if job.recompute == "full" and again:
+    whole = "none" if job.recompute == "full" else job.recompute
+    total = held * (again * per_layer("full") + (layers - again) * per_layer(whole))
+    if again:
         # The layer being recomputed is whole while its backward runs.
         total += per_layer("selective" if not plan.stack.attention.stores_scores else "none")
     if any(chunk.heads for chunk in plan.chunks[stage]):

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from weft.workload.block import Block, compute_s, traffic_of
+from weft.workload.chunks import Chunk
 from weft.workload.pipeline import order
 from weft.workload.program import Category, Communication, Operation, Pattern, Program, Stream
-from weft.workload.training import Chunk, Plan
+from weft.workload.training import Plan
 
 # Gradient buckets per chunk: enough that the last one, which nothing hides, is small; as Megatron's bucketing does.
 _PIECES = 8
@@ -100,7 +101,7 @@ class _Writer:
         key = (chunk, backward)
         if key not in self.seconds:
             self.seconds[key] = compute_s(self.plan, chunk, backward=backward)
-        traffic = traffic_of(self.plan, stage, chunk.layers, backward=backward)
+        traffic = traffic_of(self.plan, stage, chunk, backward=backward)
         return Block(self.seconds[key], traffic).operations(self.plan.overlaps)
 
     def _transfer(self, stage: int, chunk: int, backward: bool) -> Operation | None:
@@ -150,14 +151,7 @@ class _Writer:
         """Split a chunk into up to `_PIECES` runs of layers."""
         whole = self.plan.chunks[stage][chunk]
         count = max(1, min(_PIECES, whole.layers))
-        return [
-            Chunk(
-                whole.layers * (i + 1) // count - whole.layers * i // count,
-                embeds=whole.embeds and i == 0,
-                heads=whole.heads and i == count - 1,
-            )
-            for i in range(count)
-        ]
+        return [whole.part(whole.layers * i // count, whole.layers * (i + 1) // count) for i in range(count)]
 
     def _gather_parameters(self, stage: int) -> None:
         """All-gather of 16-bit parameters, in pieces, before (or beside) the first forward pass."""
