@@ -163,6 +163,14 @@ def test_sharding_goes_over_context_parallel_ranks_too_and_stops_at_the_shard_gr
     assert optimizer(zero=1, shard_within=64) == optimizer(zero=1)
 
 
+def test_sgd_keeps_and_moves_one_moment_less() -> None:
+    adam, sgd = (planned(model=LLAMA_SHAPE, zero=0, optimizer=name) for name in ("adam", "sgd"))
+    saved = memory_of(adam, 80e9).optimizer_bytes - memory_of(sgd, 80e9).optimizer_bytes
+    assert saved == pytest.approx(4 * adam.stage_parameters(0))
+    sooner = adam.optimizer_s(0) - sgd.optimizer_s(0)
+    assert sooner == pytest.approx(2 * saved / adam.plain_kernels.memory_Bps)
+
+
 @pytest.mark.parametrize("layers", [0, 3, 8, 100])
 def test_recomputing_some_layers_keeps_the_others_whole(layers: int) -> None:
     plan = planned(model=LLAMA_SHAPE, recompute="full", recompute_layers=layers, sequence=S, micro_batch=2, batch=64)

@@ -7,7 +7,7 @@ work).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weft.catalog import Catalog, Part
 from weft.errors import ConfigError
@@ -124,6 +124,13 @@ def plan(job: Job, *, accelerators: int, accelerator: Part, scale_up: int, catal
     _check_divisions(job, transformer, mapping, scale_up)
     generation = generation_of(catalog, accelerator)
     stack = load_stack(catalog, job.stack, generation, flash=job.flash_attention)
+    if job.optimizer == "sgd":
+        # Without Adam's second moment: four bytes less to hold, and to read and to write.
+        stack = replace(
+            stack,
+            optimizer_state_bytes=stack.optimizer_state_bytes - 4.0,
+            optimizer_moved_bytes=stack.optimizer_moved_bytes - 8.0,
+        )
     sequence_parallel = job.parallelism.sequence_parallel
     shard = Shard(
         transformer,
