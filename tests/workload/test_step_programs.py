@@ -46,10 +46,16 @@ def layouts() -> st.SearchStrategy[dict[str, Any]]:
             "overlap": st.fixed_dictionaries({name: st.booleans() for name in ("tp", "pp", "dp", "cp")}),
             "shard_within": st.sampled_from([None, 2, 4]),
             "stack": st.sampled_from(["megatron-core", "megatron-lm-2022"]),
-            "recompute": st.sampled_from(["none", "selective", "full"]),
-            "recompute_layers": st.sampled_from([None, 1, 3]),
+            "recompute": st.sampled_from(
+                [("none", None), ("selective", None), ("full", None), ("full", 1), ("full", 3)]
+            ),
         }
-    )
+    ).map(_spread_recompute)
+
+
+def _spread_recompute(layout: dict[str, Any]) -> dict[str, Any]:
+    mode, layers = layout["recompute"]
+    return {**layout, "recompute": mode, "recompute_layers": layers}
 
 
 @settings(max_examples=60, deadline=None)

@@ -112,7 +112,8 @@ class _Writer:
         pair = self.plan.mapping.pipeline_neighbour((stage - 1) % self.stages if backward else stage)
         size = self.plan.shard.activation_bytes / self.plan.mapping.tp
         stream = Stream.PP if "pp" in self.plan.overlaps else Stream.COMPUTE
-        return Operation(stream, Category.PP, 0.0, Communication("send_recv", size, pair))
+        together = self.plan.mapping.ranks // self.stages
+        return Operation(stream, Category.PP, 0.0, Communication("send_recv", size, pair, siblings=together))
 
     def _connect(self) -> None:
         """Tell every lane which lane of a neighbouring stage feeds it."""

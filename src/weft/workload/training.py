@@ -216,6 +216,12 @@ def _check_divisions(job: Job, model: Transformer, mapping: Mapping, scale_up: i
         raise ConfigError(f"ffn width {model.ffn} is not divisible by tp {tp}", field="parallelism.tp")
     if job.sequence % cp:
         raise ConfigError(f"sequence {job.sequence} is not divisible by cp {cp}", field="parallelism.cp")
+    if job.parallelism.sequence_parallel and job.sequence // cp % tp:
+        raise ConfigError(
+            f"sequence parallelism cannot split {job.sequence // cp} tokens over tp {tp}", field="parallelism.tp"
+        )
+    if job.recompute_layers is not None and job.recompute != "full":
+        raise ConfigError(f"recompute_layers needs recompute: full, read {job.recompute}", field="recompute_layers")
     if tp > scale_up and not job.parallelism.allow_tp_across_nodes:
         raise ConfigError(
             f"tp {tp} is wider than the scale-up domain of {scale_up} accelerators;"
