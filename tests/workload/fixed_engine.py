@@ -11,7 +11,7 @@ from weft.workload.program import Communication
 class FixedEngine:
     """A communication takes ``seconds_per_byte`` times its size, for each repeat.
 
-    ``contends`` is what it tells the executor: that times depend on what else is in flight (they never do), or that not.
+    ``contends`` is what it tells the executor: whether times depend on what else is in flight (they never do).
     """
 
     name = "fixed"

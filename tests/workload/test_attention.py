@@ -58,6 +58,17 @@ def test_the_fused_rate_lies_between_those_of_its_measured_widths(width: float, 
     assert kernel.forward(some, NO_LAUNCH) == pytest.approx(flops / (fraction * NO_LAUNCH.attention_peak), rel=5e-3)
 
 
+@given(cp=st.integers(1, 8), rows=st.integers(1, 20))
+def test_unbalanced_context_waits_for_the_last_stretch(cp: int, rows: int) -> None:
+    """Stretches in order: the last rank's queries see nearly everything, and the others wait for it."""
+    s = cp * rows
+    some, unbalanced = shard(s, cp=cp), replace(HALF, balances_context=False)
+    last = sum(query + 1 for query in range(s - rows, s))
+    exact = last * 2 * 2 * 8 * 64 / rate(NO_LAUNCH)
+    assert unbalanced.forward(some, NO_LAUNCH) == pytest.approx(exact, rel=1 / s)
+    assert unbalanced.forward(some, NO_LAUNCH) >= HALF.forward(some, NO_LAUNCH)
+
+
 def test_a_sequence_of_the_saturation_length_reaches_half_the_rate() -> None:
     kernel, some = replace(HALF, saturation=1024.0), shard(1024)
     assert kernel.forward(some, NO_LAUNCH) == pytest.approx(2 * HALF.forward(some, NO_LAUNCH))

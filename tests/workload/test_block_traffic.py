@@ -106,20 +106,21 @@ def test_groups_are_those_of_the_stage(stage: int) -> None:
     beside=st.booleans(),
     category=st.sampled_from([Category.TP, Category.CP]),
     overlaps=st.frozensets(st.sampled_from(["tp", "cp", "dp", "pp", "tp-gradients", "cp-gradients"])),
+    frac=st.floats(0.0, 1.0),
 )
 def test_overlap_moves_no_byte_twice_and_loses_none(
-    size: float, degree: int, repeat: int, beside: bool, category: Category, overlaps: frozenset[str]
+    size: float, degree: int, repeat: int, beside: bool, category: Category, overlaps: frozenset[str], frac: float
 ) -> None:
     whole = Communication("all_gather", size, range(degree), repeat)
-    hidden, shown = Traffic(category, whole, beside).split(overlaps)
+    hidden, shown = Traffic(category, whole, beside, frac).split(overlaps)
     parts = [part for part in (hidden, shown) if part is not None]
     assert sum(part.size_bytes * part.repeat for part in parts) == pytest.approx(size * repeat)
     assert all(replace(part, size_bytes=size) == whole for part in parts)
     name = category.name.lower()
     if name in overlaps:
-        # The first of `degree` pieces is needed before anything can be computed.
-        assert shown is not None
-        assert shown.size_bytes == pytest.approx(size / degree)
+        # The first of `degree` pieces is needed before anything can be computed; of the others a share is hidden.
+        assert hidden is not None
+        assert hidden.size_bytes == pytest.approx(frac * size * (degree - 1) / degree)
     elif beside and f"{name}-gradients" in overlaps:
         assert shown is None
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weft.errors import ConfigError
+from weft.workload.chunks import Chunk, recomputing, split_layers, uneven
 from weft.workload.mapping import Mapping, resolve
 from weft.workload.spec import Model
 
@@ -135,12 +137,9 @@ def test_jobs_that_cannot_be_laid_out_are_refused(asked: dict[str, Any], says: s
 
 @given(layers=st.integers(1, 60), pp=st.integers(1, 8), v=st.integers(1, 4))
 def test_layers_are_shared_out_whole(layers: int, pp: int, v: int) -> None:
-    from weft.workload.training import _split_layers
-
     if layers + 2 < pp * v:
         return
-    warnings: list[str] = []
-    chunks = _split_layers(layers, pp, v, warnings)
+    chunks = split_layers(layers, pp, v)
     in_order = [chunks[stage][turn] for turn in range(v) for stage in range(pp)]
     counts = [chunk.layers for chunk in in_order]
     assert sum(counts) == layers
@@ -150,7 +149,7 @@ def test_layers_are_shared_out_whole(layers: int, pp: int, v: int) -> None:
     assert [chunk.heads for chunk in in_order] == [False] * (pp * v - 1) + [True]
     # Even, or one layer fewer where the embedding and the head are: no reason to warn.
     even = len(set(counts)) == 1 or counts == [counts[1] - 1, *[counts[1]] * (pp * v - 2), counts[1] - 1]
-    assert bool(warnings) is not even
+    assert bool(uneven(chunks)) is not even
 
 
 def test_llama_405b_has_only_the_embedding_and_only_the_head_in_its_outer_chunks() -> None:
@@ -175,3 +174,25 @@ def test_stages_hold_each_parameter_once(tied: bool, pp: int, interleave: int) -
     held = 2 * sum(plan.stage_parameters(stage) for stage in range(pp))
     copy = 32000 * 1024 if tied and pp > 1 else 0
     assert held == plan.transformer.parameters() - 1024 + copy
+
+
+@given(layers=st.integers(1, 60), pp=st.integers(1, 4), v=st.integers(1, 3), most=st.integers(0, 30))
+def test_each_stage_recomputes_so_many_of_its_layers(layers: int, pp: int, v: int, most: int) -> None:
+    if layers + 2 < pp * v:
+        return
+    for stage in recomputing(split_layers(layers, pp, v), most):
+        held = sum(chunk.layers for chunk in stage)
+        assert sum(chunk.recomputed for chunk in stage) == min(most, held)
+    for stage in recomputing(split_layers(layers, pp, v), None):
+        assert all(chunk.recomputed == chunk.layers for chunk in stage)
+
+
+@given(layers=st.integers(1, 40), recomputed=st.integers(0, 40), cuts=st.lists(st.integers(0, 40), max_size=5))
+def test_parts_of_a_chunk_add_up(layers: int, recomputed: int, cuts: list[int]) -> None:
+    whole = Chunk(layers, embeds=True, heads=True, recomputed=min(recomputed, layers))
+    at = sorted({0, layers, *(cut for cut in cuts if cut < layers)})
+    parts = [whole.part(a, b) for a, b in pairwise(at)]
+    assert sum(part.layers for part in parts) == layers
+    assert sum(part.recomputed for part in parts) == whole.recomputed
+    assert [part.embeds for part in parts] == [True] + [False] * (len(parts) - 1)
+    assert [part.heads for part in parts] == [False] * (len(parts) - 1) + [True]

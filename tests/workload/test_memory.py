@@ -147,7 +147,7 @@ def test_zero_holds_the_bytes_of_its_paper(zero: int, gb: float) -> None:
     held = memory_of(plan, 80e9)
     state = held.weights_bytes + held.gradients_bytes + held.optimizer_bytes
     parameters, working = plan.stage_parameters(0), 0.0
-    if zero >= 2:
+    if zero == 3:
         working = 2 * 2 * plan.transformer.layer_parameters  # two layers gathered in 16 bits, beside the paper's count
     by_stage = {0: 16, 1: 4 + 12 / 64, 2: 2 + 14 / 64, 3: 16 / 64}
     assert state - working == pytest.approx(by_stage[zero] * parameters)
@@ -161,6 +161,14 @@ def test_sharding_goes_over_context_parallel_ranks_too_and_stops_at_the_shard_gr
     assert optimizer(cp=4, zero=1) == optimizer(zero=1) == optimizer(zero=0) / 32
     assert optimizer(zero=1, shard_within=8) == optimizer(zero=0) / 8
     assert optimizer(zero=1, shard_within=64) == optimizer(zero=1)
+
+
+def test_sgd_keeps_and_moves_one_moment_less() -> None:
+    adam, sgd = (planned(model=LLAMA_SHAPE, zero=0, optimizer=name) for name in ("adam", "sgd"))
+    saved = memory_of(adam, 80e9).optimizer_bytes - memory_of(sgd, 80e9).optimizer_bytes
+    assert saved == pytest.approx(4 * adam.stage_parameters(0))
+    sooner = adam.optimizer_s(0) - sgd.optimizer_s(0)
+    assert sooner == pytest.approx(2 * saved / adam.plain_kernels.memory_Bps)
 
 
 @pytest.mark.parametrize("layers", [0, 3, 8, 100])

@@ -10,6 +10,7 @@ from handmade_jobs import TINY, planned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from weft.workload.block import block_of
 from weft.workload.program import Category, Communication, Program, Stream
 from weft.workload.spec import Model
 from weft.workload.training import Plan, step_program
@@ -45,8 +46,16 @@ def layouts() -> st.SearchStrategy[dict[str, Any]]:
             "overlap": st.fixed_dictionaries({name: st.booleans() for name in ("tp", "pp", "dp", "cp")}),
             "shard_within": st.sampled_from([None, 2, 4]),
             "stack": st.sampled_from(["megatron-core", "megatron-lm-2022"]),
+            "recompute": st.sampled_from(
+                [("none", None), ("selective", None), ("full", None), ("full", 1), ("full", 3)]
+            ),
         }
-    )
+    ).map(_spread_recompute)
+
+
+def _spread_recompute(layout: dict[str, Any]) -> dict[str, Any]:
+    mode, layers = layout["recompute"]
+    return {**layout, "recompute": mode, "recompute_layers": layers}
 
 
 @settings(max_examples=60, deadline=None)
@@ -86,15 +95,13 @@ def test_a_pipelined_step_hands_each_micro_batch_on(layout: dict[str, Any]) -> N
 @settings(max_examples=30, deadline=None)
 @given(layouts())
 def test_a_pipelined_step_computes_each_pass_and_moves_each_activation_once(layout: dict[str, Any]) -> None:
-    from weft.workload.block import backward_block, forward_block
-
     plan = planned(**layout)
     program = step_program(plan)
     for stage in range(plan.mapping.pp):
         work, tensor, context = plan.optimizer_s(stage), 0.0, 0.0
         for chunk in plan.chunks[stage]:
-            for block_of in (forward_block, backward_block):
-                block = block_of(plan, stage, chunk.layers, embeds=chunk.embeds, heads=chunk.heads)
+            for backward in (False, True):
+                block = block_of(plan, stage, chunk, backward=backward)
                 work += plan.micro_batches * block.compute_s
                 for each in block.traffic:
                     size = plan.micro_batches * each.communication.size_bytes * each.communication.repeat
@@ -173,3 +180,16 @@ def test_fsdp_gathers_at_most_two_layers_ahead() -> None:
         needs = program.dependencies[gather]
         assert tuple(needs) == ((passes[i - 2],) if i >= 2 else ())
         assert gather in program.dependencies[passes[i]]
+
+
+@pytest.mark.parametrize("layers", [0, 1, 5, 16, 40])
+@pytest.mark.parametrize("stack", ["megatron-core", "torchtitan"])
+def test_as_many_layers_are_recomputed_as_asked_for(stack: str, layers: int) -> None:
+    """Written whole, in pieces beside reductions, or layer by layer: the extra work is that of so many layers."""
+    layout = {"stack": stack, "zero": 3, "tp": 2, "batch": 64}
+
+    def work(**more: Any) -> float:
+        return sum(step_program(planned(**layout, **more)).seconds)
+
+    none, some, whole = work(), work(recompute="full", recompute_layers=layers), work(recompute="full")
+    assert (some - none) == pytest.approx((whole - none) * min(layers, 16) / 16)

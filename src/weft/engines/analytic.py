@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from weft.collectives import Estimate, Library, estimate
 from weft.errors import InternalError
@@ -32,6 +33,8 @@ class AnalyticEngine:
             group = self._groups.get(communication.ranks)
             if group is None:
                 group = self._groups[communication.ranks] = self.fabric.group(communication.ranks)
+            if communication.siblings:
+                group = _shared_by(group, communication.siblings)
             found = estimate(communication.kind, communication.size_bytes, group, library=self.library)
             self._estimates[communication] = found
         return found
@@ -62,3 +65,12 @@ class AnalyticEngine:
     def bound(self, communication: Communication) -> str:
         """The link class that limits a communication."""
         return self.estimate(communication).bound
+
+
+def _shared_by(group: CommGroup, siblings: int) -> CommGroup:
+    """A group whose oversubscribed links carry the traffic of ``siblings`` accelerators, not of all beneath them."""
+    levels = [group.levels[0]]
+    for below, level in zip(group.levels, group.levels[1:], strict=False):
+        busy = min(1.0, siblings / below.accelerators)
+        levels.append(replace(level, oversubscription=max(1.0, level.oversubscription * busy)))
+    return replace(group, levels=tuple(levels))

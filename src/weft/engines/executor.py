@@ -174,51 +174,44 @@ def breakdown(execution: Execution) -> dict[str, float]:
     communication that released the next operation, up to that communication's own length; what is left, and all
     waiting for other stages' compute, is bubble.
     """
-    program = execution.program
-    category, compute = np.array(program.category, int), np.array(program.stream, int) == Stream.COMPUTE
-    by_rank = np.argsort(program.rank, kind="stable")
-    ends = np.cumsum(np.bincount(program.rank, minlength=len(program.ranks)))
-    totals, bubble = np.zeros(len(Category)), 0.0
-    for operations in np.split(by_rank, ends[:-1]):
-        if len(operations):
-            bubble += _attribute(execution, operations, operations[compute[operations]], category, totals)
-        else:
-            bubble += execution.span_s
-    ranks = max(1, len(program.ranks))
-    result = {"compute": float(totals[Category.COMPUTE]) / ranks}
+    program, start, end = execution.program, execution.start_s, execution.end_s
+    rank, category = np.array(program.rank, int), np.array(program.category, int)
+    ranks = len(program.ranks)
+    by_rank = np.argsort(rank, kind="stable")
+    computing = by_rank[np.array(program.stream, int)[by_rank] == Stream.COMPUTE]
+    free = np.zeros(len(computing))
+    free[1:] = np.where(rank[computing[1:]] == rank[computing[:-1]], end[computing[:-1]], 0.0)
+    gaps = start[computing] - free
+    exposed, categories = _exposed(execution, computing[gaps > 0], gaps[gaps > 0], category)
+    # After its compute a rank may still communicate; then it waits for the other ranks.
+    clock, latest, last = np.zeros(ranks), np.zeros(ranks), np.zeros(ranks, int)
+    clock[rank[computing]] = end[computing]
+    np.maximum.at(latest, rank, end)
+    ending = np.flatnonzero(end == latest[rank])
+    last[rank[ending]] = ending
+    late = np.flatnonzero(latest > clock)
+    totals = (
+        np.bincount(category[computing], (end - start)[computing], minlength=len(Category))
+        + np.bincount(categories, exposed, minlength=len(Category))
+        + np.bincount(category[last[late]], (latest - clock)[late], minlength=len(Category))
+    ) / max(1, ranks)
+    bubble = (gaps[gaps > 0] - exposed).sum() + (execution.span_s - latest).sum()
+    result = {"compute": float(totals[Category.COMPUTE])}
     for each in (Category.TP, Category.PP, Category.DP, Category.EP, Category.CP):
-        result[f"exposed_{each.name.lower()}"] = float(totals[each]) / ranks
-    result["bubble"] = bubble / ranks
+        result[f"exposed_{each.name.lower()}"] = float(totals[each])
+    result["bubble"] = float(bubble) / max(1, ranks)
     return result
 
 
-def _attribute(
-    execution: Execution,
-    operations: NDArray[np.int64],
-    computing: NDArray[np.int64],
-    category: NDArray[np.int64],
-    totals: NDArray[np.float64],
-) -> float:
-    """Add one rank's busy and exposed seconds to ``totals``, by category; return its bubble.
-
-    Args:
-        operations: the rank's.
-        computing: those on its compute stream.
-        category: of every operation of the program.
-    """
-    program, start, end = execution.program, execution.start_s, execution.end_s
-    totals += np.bincount(category[computing], end[computing] - start[computing], minlength=len(totals))
-    bubble = 0.0
-    gaps = start[computing] - np.concatenate([[0.0], end[computing[:-1]]])
-    idle = np.flatnonzero(gaps > 0)
-    for op, gap in zip(computing[idle].tolist(), gaps[idle].tolist(), strict=True):
-        blocker = max(program.dependencies[op], key=lambda dep: (end[dep], dep), default=-1)
-        if blocker >= 0 and program.communication[blocker] >= 0:
-            exposed = min(gap, float(end[blocker] - start[blocker]))
-            totals[category[blocker]] += exposed
-            gap -= exposed
-        bubble += gap
-    last = operations[len(operations) - 1 - int(np.argmax(end[operations][::-1]))]
-    clock = float(end[computing[-1]]) if len(computing) else 0.0
-    totals[category[last]] += max(0.0, float(end[last]) - clock)
-    return bubble + execution.span_s - max(clock, float(end[last]))
+def _exposed(
+    execution: Execution, waiting: NDArray[np.int64], gaps: NDArray[np.float64], category: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Of the gap before each waiting operation, the seconds that are communication's, and of which category."""
+    program, ends = execution.program, execution.end_s.tolist()
+    before = [program.dependencies[op] for op in waiting.tolist()]
+    released = np.array(
+        [max(each, key=lambda dep: (ends[dep], dep)) if len(each) > 1 else each[0] for each in before], int
+    )
+    lengths = (execution.end_s - execution.start_s)[released]
+    communicates = np.array(program.communication, int)[released] >= 0
+    return np.where(communicates, np.minimum(gaps, lengths), 0.0), category[released]

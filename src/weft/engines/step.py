@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from weft.collectives import Library, library_for, load_library
 from weft.engines.analytic import AnalyticEngine
 from weft.engines.base import Engine
-from weft.engines.executor import Execution, breakdown, execute
+from weft.engines.executor import Execution, execute
+from weft.engines.folding import run_folded, run_whole
 from weft.errors import UnknownName
 from weft.fabric import Fabric
 from weft.workload.memory import Memory, memory_of
@@ -58,14 +61,15 @@ class StepRun:
 
         Each entry's exposed time is shared over its communications by the seconds they take.
         """
-        program = self.execution.program
+        program, run = self.execution.program, self.execution
+        communicates = np.flatnonzero(np.array(program.communication, int) >= 0)
+        index, category = (np.array(column, int)[communicates] for column in (program.communication, program.category))
+        seconds_of = np.bincount(index * len(Category) + category, (run.end_s - run.start_s)[communicates])
         taken: dict[tuple[str, str], float] = {}
-        for op, index in enumerate(program.communication):
-            if index < 0:
-                continue
-            entry = f"exposed_{Category(program.category[op]).name.lower()}"
-            key = (self.engine.bound(program.communications[index]), entry)
-            taken[key] = taken.get(key, 0.0) + float(self.execution.end_s[op] - self.execution.start_s[op])
+        for number in np.unique(index * len(Category) + category).tolist():
+            which, kind = divmod(number, len(Category))
+            key = (self.engine.bound(program.communications[which]), f"exposed_{Category(kind).name.lower()}")
+            taken[key] = taken.get(key, 0.0) + float(seconds_of[number])
         whole: dict[str, float] = {}
         for (_, entry), seconds in taken.items():
             whole[entry] = whole.get(entry, 0.0) + seconds
@@ -94,17 +98,14 @@ def run_step(fabric: Fabric, job: Job, *, engine: str = "analytic", fold: bool =
     resolved = plan_on(fabric, job)
     memory = _memory(fabric, resolved)
     timer = ENGINES[engine](fabric, load_library(library_for(fabric.accelerator), fabric.catalog))
-    short = _shortest_periodic(resolved) if fold else resolved.micro_batches
-    execution = execute(step_program(replace(resolved, micro_batches=short)), timer, slowdown=resolved.overlap_slowdown)
-    step_s, parts = execution.span_s, breakdown(execution)
-    if short < resolved.micro_batches:
-        more = replace(resolved, micro_batches=short + resolved.mapping.pp)
-        longer = execute(step_program(more), timer, slowdown=resolved.overlap_slowdown)
-        periods = (resolved.micro_batches - short) / resolved.mapping.pp
-        step_s += periods * (longer.span_s - execution.span_s)
-        more_parts = breakdown(longer)
-        parts = {name: value + periods * (more_parts[name] - value) for name, value in parts.items()}
-    return StepRun(resolved, execution, timer, memory, step_s, parts, resolved.micro_batches - short)
+
+    def run(micro_batches: int) -> Execution:
+        program = step_program(replace(resolved, micro_batches=micro_batches))
+        return execute(program, timer, slowdown=resolved.overlap_slowdown)
+
+    whole = resolved.micro_batches
+    done = run_folded(run, whole, resolved.mapping.pp) if fold else run_whole(run, whole)
+    return StepRun(resolved, done.execution, timer, memory, done.step_s, done.breakdown_s, done.left_out)
 
 
 def plan_on(fabric: Fabric, job: Job) -> Plan:
@@ -125,14 +126,3 @@ def memory_on(fabric: Fabric, job: Job) -> Memory:
 
 def _memory(fabric: Fabric, resolved: Plan) -> Memory:
     return memory_of(resolved, fabric.catalog.get("accelerators", fabric.accelerator).si("hbm_gb"))
-
-
-def _shortest_periodic(resolved: Plan) -> int:
-    """Micro-batches after which a step repeats with a period of pp micro-batches.
-
-    A pipeline of uniform micro-batches is past its start-up transient after two rounds; from then on, every further pp
-    micro-batches add the same time, and so the step's time is affine in their number.
-    """
-    stages, whole = resolved.mapping.pp, resolved.micro_batches
-    short = 2 * stages + whole % stages
-    return short if short + stages < whole else whole

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from weft.workload import layer
+from weft.workload.chunks import Chunk
 from weft.workload.program import Category, Communication, Operation, Stream
-from weft.workload.training import Chunk, Plan
+from weft.workload.training import Plan
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,17 @@ class Block:
             hidden, shown = each.split(overlaps)
             if hidden is not None:
                 stream = Stream.TP if each.category == Category.TP else Stream.CP
-                beside.append(Operation(stream, each.category, 0.0, hidden))
+                beside.append(Operation(stream, each.category, 0.0, hidden, after=(0,)))
             if shown is not None:
                 alone.append(Operation(Stream.COMPUTE, each.category, 0.0, shown, after=()))
-        if beside:
-            # Whatever ends the block, if only an empty operation, waits for what runs beside its compute.
-            joins = alone[0] if alone else Operation(Stream.COMPUTE, Category.COMPUTE)
-            alone[:1] = [replace(joins, after=tuple(range(len(beside))))]
-        return [*beside, Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s), *alone]
+        if not beside:
+            return [Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s), *alone]
+        # What runs beside the compute begins with it, not once its own stream is free: an empty operation holds it
+        # back until the rank is through with the block before. What ends the block, if only another, waits for it.
+        begins = Operation(Stream.COMPUTE, Category.COMPUTE)
+        joins = alone[0] if alone else Operation(Stream.COMPUTE, Category.COMPUTE)
+        alone[:1] = [replace(joins, after=tuple(range(1, 1 + len(beside))))]
+        return [begins, *beside, Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s, after=()), *alone]
 
 
 def forward_block(plan: Plan, stage: int, layers: int, *, embeds: bool = False, heads: bool = False) -> Block:
@@ -73,13 +77,14 @@ def forward_block(plan: Plan, stage: int, layers: int, *, embeds: bool = False, 
 
 
 def backward_block(plan: Plan, stage: int, layers: int, *, embeds: bool = False, heads: bool = False) -> Block:
-    """Backward pass of ``layers`` layers with what it recomputes."""
-    return block_of(plan, stage, Chunk(layers, embeds, heads), backward=True)
+    """Backward pass of ``layers`` layers, all of which are recomputed where the job recomputes fully."""
+    recomputed = layers if plan.job.recompute == "full" else 0
+    return block_of(plan, stage, Chunk(layers, embeds, heads, recomputed), backward=True)
 
 
 def block_of(plan: Plan, stage: int, chunk: Chunk, *, backward: bool) -> Block:
     """One pass of a chunk on a stage."""
-    return Block(compute_s(plan, chunk, backward=backward), traffic_of(plan, stage, chunk.layers, backward=backward))
+    return Block(compute_s(plan, chunk, backward=backward), traffic_of(plan, stage, chunk, backward=backward))
 
 
 def compute_s(plan: Plan, chunk: Chunk, *, backward: bool) -> float:
@@ -87,11 +92,11 @@ def compute_s(plan: Plan, chunk: Chunk, *, backward: bool) -> float:
     return _backward_s(plan, chunk) if backward else _forward_s(plan, chunk)
 
 
-def traffic_of(plan: Plan, stage: int, layers: int, *, backward: bool) -> tuple[Traffic, ...]:
-    """The collectives inside one pass of some layers on a stage; recomputation repeats those of the forward pass."""
-    traffic = _traffic(plan, stage, layers, backward=backward)
+def traffic_of(plan: Plan, stage: int, chunk: Chunk, *, backward: bool) -> tuple[Traffic, ...]:
+    """The collectives inside one pass of a chunk on a stage; recomputation repeats those of the forward pass."""
+    traffic = _traffic(plan, stage, chunk.layers, backward=backward)
     if backward:
-        traffic += _traffic(plan, stage, _recomputed(plan, layers), backward=False)
+        traffic += _traffic(plan, stage, chunk.recomputed, backward=False)
     return tuple(traffic)
 
 
@@ -109,20 +114,12 @@ def _backward_s(plan: Plan, chunk: Chunk) -> float:
     shard, stack, mode = plan.shard, plan.stack, plan.job.recompute
     compute = chunk.layers * (layer.layer_backward(shard, plan.kernels, stack).total_s + stack.layer_overhead_s)
     again = layer.recompute(shard, plan.kernels, stack, mode).total_s
-    compute += (_recomputed(plan, chunk.layers) if mode == "full" else chunk.layers) * again
+    compute += (chunk.recomputed if mode == "full" else chunk.layers) * again
     if chunk.embeds:
         compute += layer.embedding_time(shard, plan.plain_kernels)
     if chunk.heads:
         compute += layer.head_backward(shard, plan.plain_kernels, stack)
     return compute
-
-
-def _recomputed(plan: Plan, layers: int) -> int:
-    """Layers of a chunk whose whole forward pass runs again."""
-    if plan.job.recompute != "full":
-        return 0
-    most = plan.job.recompute_layers
-    return layers if most is None else min(layers, most)
 
 
 def _traffic(plan: Plan, stage: int, layers: int, *, backward: bool) -> list[Traffic]:

@@ -43,7 +43,7 @@ class Memory:
         if self.activations_bytes > 0.5 * self.total_bytes:
             change = "recompute more, use a smaller micro_batch, or raise tp or cp"
         else:
-            change = "raise tp or pp, or shard more with zero: 3"
+            change = "raise tp or pp, or shard over more ranks (a higher dp; zero: 3 on a stack with FSDP)"
         return f"does not fit: {used} of {capacity}; {change}"
 
 
@@ -56,7 +56,7 @@ def memory_of(plan: Plan, capacity_bytes: float) -> Memory:
 def _stage_memory(plan: Plan, stage: int, capacity_bytes: float) -> Memory:
     parameters, zero, shards = plan.stage_parameters(stage), plan.job.parallelism.zero, plan.shard_ranks
     weights = 2.0 * parameters / (shards if zero == 3 and plan.gathers_per_layer else 1)
-    if plan.gathers_per_layer:
+    if plan.gathers_per_layer and zero == 3:
         # Two layers are gathered at a time beside the resident shard.
         weights += 2 * 2.0 * plan.transformer.layer_parameters / plan.mapping.tp
     gradients = plan.stack.gradient_bytes * parameters / (shards if zero >= 2 else 1)
@@ -80,12 +80,11 @@ def _activations(plan: Plan, stage: int) -> float:
         )
 
     layers = sum(chunk.layers for chunk in plan.chunks[stage])
+    again = sum(chunk.recomputed for chunk in plan.chunks[stage])
     held = in_flight(stage, plan.mapping.pp, plan.micro_batches, job.parallelism.interleave)
-    again = layers
-    if job.recompute == "full" and job.recompute_layers is not None:
-        again = min(layers, job.recompute_layers)
-    total = held * (again * per_layer(job.recompute) + (layers - again) * per_layer("none"))
-    if job.recompute == "full" and again:
+    whole = "none" if job.recompute == "full" else job.recompute
+    total = held * (again * per_layer("full") + (layers - again) * per_layer(whole))
+    if again:
         # The layer being recomputed is whole while its backward runs.
         total += per_layer("selective" if not plan.stack.attention.stores_scores else "none")
     if any(chunk.heads for chunk in plan.chunks[stage]):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from weft.workload.block import Block, block_of, compute_s, traffic_of
+from weft.workload.block import Block, compute_s, traffic_of
+from weft.workload.chunks import Chunk
 from weft.workload.pipeline import order
 from weft.workload.program import Category, Communication, Operation, Pattern, Program, Stream
-from weft.workload.training import Chunk, Plan
+from weft.workload.training import Plan
 
 # Gradient buckets per chunk: enough that the last one, which nothing hides, is small; as Megatron's bucketing does.
 _PIECES = 8
@@ -86,17 +87,22 @@ class _Writer:
 
     def _lane(self, stage: int, chunk: int, backward: bool) -> _Lane:
         plan = self.plan
-        held = plan.chunks[stage][chunk]
-        if (held, backward) not in self.seconds:
-            self.seconds[(held, backward)] = compute_s(plan, held, backward=backward)
-        traffic = traffic_of(plan, stage, held.layers, backward=backward)
-        operations = Block(self.seconds[(held, backward)], traffic).operations(plan.overlaps)
+        operations = self._operations(stage, plan.chunks[stage][chunk], backward)
         transfer = self._transfer(stage, chunk, backward)
         if transfer is not None:
-            operations.append(replace(transfer, after=(len(operations) - 1,)))
+            alongside = transfer.stream != Stream.COMPUTE
+            operations.append(replace(transfer, after=(len(operations) - 1,) if alongside else ()))
         first, last = 0 if self.gathers else -1, plan.micro_batches - 1 if plan.shard_replicas > 1 else -1
         apart = last if backward else first
         return _Lane(stage, chunk, backward, operations, transfer, apart, [-1] * plan.micro_batches)
+
+    def _operations(self, stage: int, chunk: Chunk, backward: bool) -> list[Operation]:
+        """One pass of some layers on a stage; their compute, the same on every stage, is worked out once."""
+        key = (chunk, backward)
+        if key not in self.seconds:
+            self.seconds[key] = compute_s(self.plan, chunk, backward=backward)
+        traffic = traffic_of(self.plan, stage, chunk, backward=backward)
+        return Block(self.seconds[key], traffic).operations(self.plan.overlaps)
 
     def _transfer(self, stage: int, chunk: int, backward: bool) -> Operation | None:
         """What passes activations (or their gradients) on; None at the pipeline's ends."""
@@ -106,7 +112,8 @@ class _Writer:
         pair = self.plan.mapping.pipeline_neighbour((stage - 1) % self.stages if backward else stage)
         size = self.plan.shard.activation_bytes / self.plan.mapping.tp
         stream = Stream.PP if "pp" in self.plan.overlaps else Stream.COMPUTE
-        return Operation(stream, Category.PP, 0.0, Communication("send_recv", size, pair))
+        together = self.plan.mapping.ranks // self.stages
+        return Operation(stream, Category.PP, 0.0, Communication("send_recv", size, pair, siblings=together))
 
     def _connect(self) -> None:
         """Tell every lane which lane of a neighbouring stage feeds it."""
@@ -145,14 +152,7 @@ class _Writer:
         """Split a chunk into up to `_PIECES` runs of layers."""
         whole = self.plan.chunks[stage][chunk]
         count = max(1, min(_PIECES, whole.layers))
-        return [
-            Chunk(
-                whole.layers * (i + 1) // count - whole.layers * i // count,
-                embeds=whole.embeds and i == 0,
-                heads=whole.heads and i == count - 1,
-            )
-            for i in range(count)
-        ]
+        return [whole.part(whole.layers * i // count, whole.layers * (i + 1) // count) for i in range(count)]
 
     def _gather_parameters(self, stage: int) -> None:
         """All-gather of 16-bit parameters, in pieces, before (or beside) the first forward pass."""
@@ -173,24 +173,22 @@ class _Writer:
     def _first_forward(self, stage: int, chunk: int, label: str, after: list[int]) -> int:
         end = -1
         for gathered, piece in zip(self.gathered[(stage, chunk)], self._pieces(stage, chunk), strict=True):
-            end = self._emit(stage, piece, label, [*after, gathered], backward=False)
+            pattern = self.program.pattern(stage, self._operations(stage, piece, backward=False))
+            end = self.program.append(pattern, label, [*after, gathered])
         return end
 
     def _last_backward(self, stage: int, chunk: int, label: str, after: list[int]) -> int:
         """Backward of the last micro-batch, piece by piece, each followed by its gradients' reduction."""
         end = -1
         for piece in reversed(self._pieces(stage, chunk)):
-            end = self._emit(stage, piece, label, after, backward=True)
+            pattern = self.program.pattern(stage, self._operations(stage, piece, backward=True))
+            end = self.program.append(pattern, label, after)
             for reduction in self.plan.gradient_reductions(stage, self.plan.chunk_parameters(piece)):
                 if self.overlaps_dp:
                     self._reduce(stage, Stream.DP, reduction, end)
                 else:
                     self.deferred[stage].append((reduction, end))
         return end
-
-    def _emit(self, stage: int, piece: Chunk, label: str, after: list[int], *, backward: bool) -> int:
-        block = block_of(self.plan, stage, piece, backward=backward)
-        return self.program.append(self.program.pattern(stage, block.operations(self.plan.overlaps)), label, after)
 
     def _reduce(self, stage: int, stream: Stream, reduction: Communication, end: int) -> None:
         operation = self.program.communicate(stage, stream, Category.DP, reduction, "reduce gradients", [end])

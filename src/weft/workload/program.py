@@ -44,6 +44,7 @@ class Communication:
         ranks: the members' accelerator indices.
         repeat: how often it is done, one after another.
         rate_x: share of the library's rate that the way it is issued reaches.
+        siblings: accelerators that do the same at the same time, which share oversubscribed links; 0 for all of them.
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Communication:
     ranks: Sequence[int]
     repeat: int = 1
     rate_x: float = 1.0
+    siblings: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +145,10 @@ class Program:
         self.seconds += pattern.seconds
         self.communication += pattern.communication
         self.label += [label] * len(pattern.rank)
-        for inner in pattern.after:
-            self.dependencies.append(before if inner is None else tuple([first + i for i in inner]) if inner else inner)
+        self.dependencies += [
+            before if inner is None else tuple([first + i for i in inner]) if inner else inner
+            for inner in pattern.after
+        ]
         return len(self.rank) - 1
 
     def _number(self, communication: Communication | None) -> int:

@@ -7,8 +7,9 @@ reduce-scattered as each layer's backward ends; both share one communicator and 
 from __future__ import annotations
 
 from weft.workload.block import block_of
+from weft.workload.chunks import Chunk
 from weft.workload.program import Category, Communication, Operation, Pattern, Program, Stream
-from weft.workload.training import Chunk, Plan
+from weft.workload.training import Plan
 
 _PREFETCH = 2
 
@@ -23,7 +24,8 @@ class _Writer:
         self.plan, self.program = plan, Program(ranks=[0])
         self.stream = Stream.DP if "dp" in plan.overlaps else Stream.COMPUTE
         layers = plan.transformer.layers
-        self.units = [Chunk(1, i == 0, i == layers - 1) for i in range(layers)]
+        held = Chunk(layers, embeds=True, heads=True, recomputed=sum(each.recomputed for each in plan.chunks[0]))
+        self.units = [held.part(i, i + 1) for i in range(layers)]
         shards = plan.mapping.shard_group(plan.shard_ranks)
         self.forward: dict[Chunk, Pattern] = {}
         self.backward: dict[Chunk, Pattern] = {}

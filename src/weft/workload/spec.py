@@ -72,6 +72,8 @@ class Job(Strict):
     recompute_layers: int | None = Field(None, ge=0, description="full recompute of only so many layers a stage")
     flash_attention: bool | None = Field(None, description="fused attention; default: what the stack does")
     causal_flops: bool = Field(False, description="count only the causal half of attention FLOPs in MFU")
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: Literal["adam", "sgd"] = Field(
+        "adam", description="sgd: with momentum, one moment instead of Adam's two"
+    )
     overlap: Overlap = Overlap()
     stack: str = Field("megatron-core", description="software stack whose measured constants apply")

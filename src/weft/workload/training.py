@@ -7,10 +7,11 @@ work).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weft.catalog import Catalog, Part
 from weft.errors import ConfigError
+from weft.workload.chunks import Chunk, recomputing, split_layers, uneven
 from weft.workload.layer import Shard
 from weft.workload.mapping import Mapping, resolve
 from weft.workload.presets import model_of
@@ -19,15 +20,6 @@ from weft.workload.roofline import Kernels, generation_of, kernels_for
 from weft.workload.spec import Job
 from weft.workload.stack import Stack, load_stack
 from weft.workload.transformer import Transformer
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A contiguous run of layers on one rank: a virtual pipeline stage."""
-
-    layers: int
-    embeds: bool
-    heads: bool
 
 
 @dataclass(frozen=True)
@@ -132,6 +124,13 @@ def plan(job: Job, *, accelerators: int, accelerator: Part, scale_up: int, catal
     _check_divisions(job, transformer, mapping, scale_up)
     generation = generation_of(catalog, accelerator)
     stack = load_stack(catalog, job.stack, generation, flash=job.flash_attention)
+    if job.optimizer == "sgd":
+        # Without Adam's second moment: four bytes less to hold, and to read and to write.
+        stack = replace(
+            stack,
+            optimizer_state_bytes=stack.optimizer_state_bytes - 4.0,
+            optimizer_moved_bytes=stack.optimizer_moved_bytes - 8.0,
+        )
     sequence_parallel = job.parallelism.sequence_parallel
     shard = Shard(
         transformer,
@@ -146,8 +145,7 @@ def plan(job: Job, *, accelerators: int, accelerator: Part, scale_up: int, catal
         raise ConfigError(
             "training in fp32 has no measured kernel efficiencies; use bf16, fp16 or fp8", field="precision"
         )
-    warnings: list[str] = []
-    chunks = _split_layers(transformer.layers, mapping.pp, job.parallelism.interleave, warnings)
+    chunks = split_layers(transformer.layers, mapping.pp, job.parallelism.interleave)
     return Plan(
         job=job,
         transformer=transformer,
@@ -157,11 +155,11 @@ def plan(job: Job, *, accelerators: int, accelerator: Part, scale_up: int, catal
         plain_kernels=kernels_for(catalog, accelerator, "bf16", stack.gemm_x),
         shard=shard,
         micro_batches=_micro_batches(job, mapping),
-        chunks=chunks,
+        chunks=recomputing(chunks, job.recompute_layers) if job.recompute == "full" else chunks,
         overlaps=_overlaps(job, stack),
         peak=accelerator.si("bf16_dense_tflops"),
         overlap_slowdown=_overlap_slowdown(catalog, generation, mapping, scale_up),
-        warnings=tuple(warnings),
+        warnings=tuple(filter(None, [uneven(chunks)])),
     )
 
 
@@ -218,6 +216,12 @@ def _check_divisions(job: Job, model: Transformer, mapping: Mapping, scale_up: i
         raise ConfigError(f"ffn width {model.ffn} is not divisible by tp {tp}", field="parallelism.tp")
     if job.sequence % cp:
         raise ConfigError(f"sequence {job.sequence} is not divisible by cp {cp}", field="parallelism.cp")
+    if job.parallelism.sequence_parallel and job.sequence // cp % tp:
+        raise ConfigError(
+            f"sequence parallelism cannot split {job.sequence // cp} tokens over tp {tp}", field="parallelism.tp"
+        )
+    if job.recompute_layers is not None and job.recompute != "full":
+        raise ConfigError(f"recompute_layers needs recompute: full, read {job.recompute}", field="recompute_layers")
     if tp > scale_up and not job.parallelism.allow_tp_across_nodes:
         raise ConfigError(
             f"tp {tp} is wider than the scale-up domain of {scale_up} accelerators;"
@@ -235,27 +239,3 @@ def _check_divisions(job: Job, model: Transformer, mapping: Mapping, scale_up: i
             f"{model.layers} layers cannot fill pp x interleave = {mapping.pp} x {job.parallelism.interleave} stages",
             field="parallelism.pp",
         )
-
-
-def _split_layers(layers: int, stages: int, interleave: int, warnings: list[str]) -> tuple[tuple[Chunk, ...], ...]:
-    """Share layers over virtual stages: equally, or with embedding and head as a layer each, or as near as can be."""
-    slots = stages * interleave
-    counts = [layers // slots] * slots
-    if layers % slots:
-        if slots > 1 and (layers + 2) % slots == 0:
-            counts = [(layers + 2) // slots] * slots
-            counts[0] -= 1
-            counts[-1] -= 1
-        else:
-            for extra in range(layers % slots):
-                counts[slots // 2 + (extra + 1) // 2 * (-1) ** extra] += 1
-            warnings.append(
-                f"{layers} layers do not divide into {slots} pipeline stages; the fullest holds {max(counts)}"
-            )
-    return tuple(
-        tuple(
-            Chunk(counts[v * stages + stage], embeds=v * stages + stage == 0, heads=v * stages + stage == slots - 1)
-            for v in range(interleave)
-        )
-        for stage in range(stages)
-    )

@@ -1,0 +1,79 @@
+"""How good the predictions are, held as a bar: a change that makes them worse than this fails here."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+
+from weft.validation import Report, run_suite
+
+
+@pytest.fixture(scope="module")
+def training() -> Report:
+    return run_suite("training")
+
+
+@pytest.fixture(scope="module")
+def nccl() -> Report:
+    return run_suite("nccl")
+
+
+def _errors(report: Report, **wanted: object) -> list[float]:
+    rows = (p for p in report.predictions if all(getattr(p, name) == value for name, value in wanted.items()))
+    return [error for p in rows if (error := p.relative_error) is not None]
+
+
+def test_no_row_fails_by_a_fault_of_ours(training: Report, nccl: Report) -> None:
+    assert training.internal_errors == nccl.internal_errors == 0
+
+
+def test_training_runs_are_predicted_within_the_bar(training: Report) -> None:
+    # Memory rows are exact and would flatter the figures: only times and rates count here.
+    errors = [
+        error
+        for p in training.predictions
+        if (error := p.relative_error) is not None and "GiB" not in p.metric and "pct_of" not in p.metric
+    ]
+    magnitudes = sorted(abs(error) for error in errors)
+    assert len(errors) >= 300
+    assert statistics.median(magnitudes) <= 0.05
+    assert magnitudes[int(0.9 * len(magnitudes))] <= 0.15
+    assert abs(statistics.median(errors)) <= 0.02
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        "megatron-lm-2021",
+        "megatron-lm-2022",
+        "megatron-core",
+        "megascale",
+        "llm-foundry",
+        "llm-foundry-pure",
+        "torchtitan",
+        "nemo",
+    ],
+)
+def test_every_stack_is_predicted_and_not_only_the_largest(training: Report, stack: str) -> None:
+    assert statistics.median(abs(error) for error in _errors(training, stack=stack)) <= 0.10
+
+
+def test_published_memory_is_met(training: Report) -> None:
+    gib = [p for p in training.predictions if p.metric in ("activation_GiB", "param_opt_GiB")]
+    assert len(gib) == 16
+    for p in gib:
+        assert p.predicted == pytest.approx(p.measured, rel=2e-3), p.id
+
+
+def test_large_collectives_on_nvidia_are_predicted_within_the_bar(nccl: Report) -> None:
+    large = [
+        abs(error)
+        for p in nccl.predictions
+        if (error := p.relative_error) is not None
+        and (p.size_bytes or 0) >= 64e6
+        and not p.accelerator.startswith("mi")
+    ]
+    assert len(large) >= 300
+    assert statistics.median(large) <= 0.08
+    assert sorted(large)[int(0.9 * len(large))] <= 0.20
