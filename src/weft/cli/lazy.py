@@ -14,7 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("weft.cli.init", "Write a commented starter pair: cluster.yaml and job.yaml."),
     "simulate": ("weft.cli.simulate", "One job on one cluster: step time, MFU, memory, bottleneck, cost."),
     "bench": ("weft.cli.bench", "The table nccl-tests prints, predicted."),
-    "fabric": ("weft.cli.fabric", "What a cluster's network is made of: show, bom, cable, check, plan, export."),
+    "fabric": ("weft.cli.fabric", "A cluster's network: show, bom, cable, check, plan, export."),
     "compare": ("weft.cli.compare", "Clusters side by side: size, cost, power, and a job on each."),
     "catalog": ("weft.cli.catalog", "Parts, and where their numbers come from: list, show, search."),
     "validate": ("weft.cli.validate", "Predictions against published measurements, or your own."),
