@@ -25,7 +25,7 @@ def write(tmp_path: Path) -> Any:
     return _write
 
 
-@pytest.mark.parametrize(("name", "count"), [("nccl", 2006), ("training", 828)])
+@pytest.mark.parametrize(("name", "count"), [("nccl", 2006), ("training", 828), ("topology", 57)])
 def test_the_packaged_rows_are_whole(name: str, count: int) -> None:
     begun = time.monotonic()
     file = read_rows(str(DATA / f"{name}.yaml"))
@@ -87,7 +87,7 @@ def test_refusals_name_line_and_row(write: Any, text: str, says: str) -> None:
 
 
 def test_the_data_speaks_of_its_sources_only() -> None:
-    for name in ("nccl", "training"):
+    for name in ("nccl", "training", "topology"):
         text = (DATA / f"{name}.yaml").read_text(encoding="utf-8")
         assert "index id" not in text
         assert "corpus" not in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +25,7 @@ from weft.economics.parts import (
 )
 from weft.economics.spares import spare_lines
 from weft.fabric import Domain, Fabric, Kind, LinkClass
+from weft.fabric.cabling import LinkPart, link_parts
 from weft.fabric.tables import SWITCHES
 
 
@@ -34,9 +36,12 @@ def bill_of_materials(fabric: Fabric) -> BillOfMaterials:
     own = others[0][0][0] if others else len(fabric.nodes)
     for rows, domain in (((0, own), "scale-out"), *others):
         _boxes(fabric, count, rows, domain)
+    walked = fabric.placement is not None or fabric.plan.cluster.media is not None
     for index, link in enumerate(fabric.link_classes):
-        if link.medium and link.domain != Domain.SCALE_UP:
+        if link.medium and link.domain != Domain.SCALE_UP and not (walked and not count.is_line(link)):
             count.links(fabric, index, link)
+    if walked:  # media were chosen for the cages there are: count box by box
+        count.parts(link_parts(fabric))
     _scale_up(fabric, count)
     lines = _merged(count.lines)
     racks = [
@@ -164,6 +169,26 @@ class _Count:
         basis = tuple(dict.fromkeys((*cost.basis, *power.basis)))
         sources = tuple(dict.fromkeys(source for row in basis for source in row.sources)) or part.sources
         return Line(kind, part.id, part.name, number, cost.value, power.value, use, sources, basis, domain)
+
+    def is_line(self, link: LinkClass) -> bool:
+        """True for links over long-haul lines."""
+        return is_long_haul(self.catalog.get("media", link.medium))
+
+    def parts(self, parts: Iterable[LinkPart]) -> None:
+        """Add cables, modules and fibres as they were counted box by box; long-haul lines are counted by `links`."""
+        for part in parts:
+            medium = self.catalog.get("media", part.medium)
+            if is_long_haul(medium):
+                continue
+            cost, power, domain = figure(medium, "price_usd"), end_power(medium), part.domain.label
+            if part.kind == "cable":
+                both = power * 2 if power else None
+                self.add("cable", medium, part.count, cost, both, part.use, domain, part.links)
+            elif part.kind == "module":
+                self.add("module", medium, part.count, cost, power, part.use, domain)
+            else:
+                fibre, price = self.catalog.get("media", "passives_mpo"), fibre_price(self.catalog, medium)
+                self.add("fibre", fibre, part.count, price * (1 / part.share), NOTHING, part.use, domain, part.links)
 
     def links(self, fabric: Fabric, index: int, link: LinkClass) -> None:
         """Add what one class of links takes: cables, modules and fibre, or transponders and their lines."""

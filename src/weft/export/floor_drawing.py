@@ -33,12 +33,12 @@ def draw_floor(fabric: Fabric, placement: Placement, width: float) -> Drawing:
     """Draw every site, hall, row and rack, at most ``width`` wide."""
     floor = placement.floor
     across = min(placement.halls_across, placement.halls)
-    down = -(-min(placement.halls, placement.halls_per_site) // across) * placement.sites
     scale = min(24.0, (width - 20) / (across * placement.hall_width_m))
     pod = rack_pods(fabric, placement)
     shapes = [_summary(placement)]
-    site_m = down / placement.sites * placement.hall_depth_m
-    top_of_site = _HEADER + 18 + placement.site * (site_m * scale + 20)
+    deepest_m = np.zeros(int(placement.site.max()) + 1)
+    np.maximum.at(deepest_m, placement.site, placement.y_m + floor.row_pitch / 2)
+    top_of_site = (_HEADER + 18 + np.concatenate([[0.0], np.cumsum(deepest_m * scale + 30)]))[placement.site]
     x, y = 10 + (placement.x_m - floor.rack_pitch / 2) * scale, top_of_site + placement.y_m * scale
     shapes += _halls(placement, x, y, scale)
     deep = min(RACK_DEPTH_M, floor.row_pitch * 0.7) * scale

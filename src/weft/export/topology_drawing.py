@@ -17,6 +17,7 @@ from weft.units import format_count, format_rate
 
 MOST_COLUMNS = 12
 _LAYERS = (Kind.OCS, Kind.CORE, Kind.SPINE, Kind.LEAF, Kind.ROUTER, Kind.HOST, Kind.SERVER)
+_COLUMNS = (Kind.POD, Kind.UNIT, Kind.GROUP, Kind.SITE, Kind.FRONT_END, Kind.STORAGE)
 _HEIGHT, _LAYER, _TOP = 34.0, 96.0, 74.0
 _MARGIN = 215.0  # at the left, for what the links between two layers are
 _MORE_COLOUR = "#cbd2d9"
@@ -82,7 +83,7 @@ def _columns(fabric: Fabric) -> tuple[npt.NDArray[np.int64], list[str]]:
         top = np.where(inside, above, top)
         above = np.where(inside, nodes.parent[np.where(inside, above, 0)], -1)
     kinds = nodes.kind[top]
-    placed = np.isin(kinds, (Kind.POD, Kind.UNIT, Kind.GROUP, Kind.SITE)) & (top != np.arange(len(nodes)))
+    placed = np.isin(kinds, _COLUMNS) & (top != np.arange(len(nodes)))
     tops = np.unique(top[placed])
     column = np.full(len(nodes), _SHARED, np.int64)
     if not len(tops):
@@ -154,8 +155,10 @@ def _trunks(
         upper, lower = sorted(kinds, key=_LAYERS.index)
         known = sums.get((upper, lower), (0, 0.0, y1))
         sums[upper, lower] = (known[0] + count, known[1] + rate, max(known[2], y1))
+    written: dict[float, int] = {}
     for (upper, lower), (count, rate, y) in sums.items():
         words = f"{upper.label} - {lower.label}: {format_count(count)} links, {format_rate(rate)}"
         below = y + _HEIGHT + (_LAYER - _HEIGHT) / 2 + 3 if upper != lower else y - 12
-        shapes.append(text(10, below, words, size=10, fill="#52606d"))
+        written[below] = written.get(below, -1) + 1
+        shapes.append(text(10, below + 13 * written[below], words, size=10, fill="#52606d"))
     return shapes

@@ -62,6 +62,7 @@ def wire_sites(
     trunks, haul = _trunks(cluster), cluster.long_haul
     wanted = [sum(t.links for t in trunks if site in (t.a, t.b)) for site in range(len(sites))]
     rate_Bps = haul.rate if haul and haul.rate else USUAL_RATE_BPS
+    media = {trunk: _medium(plan, trunk, rate_Bps) for trunk in trunks}
     hosts, places = graph.hosts, graph.nodes(Kind.SITE, len(sites))
     graph.place(hosts, np.repeat(places, counts))
     networks, tops, first = [], [], 0
@@ -78,7 +79,9 @@ def wire_sites(
     graph.root, graph.hosts = -1, hosts
     links = {}
     for trunk in trunks:
-        links[trunk] = _link(plan, networks[trunk.a].protocol, trunk, rate_Bps, graph.part_of(int(tops[trunk.b][0])))
+        links[trunk] = _link(
+            plan, networks[trunk.a].protocol, trunk, rate_Bps, media[trunk], graph.part_of(tops[trunk.b][0])
+        )
         graph.cables(*_ends(trunk, tops, networks), links[trunk])
     return join_tiers(networks, [(t.a, t.b, t.links, links[t]) for t in trunks])
 
@@ -188,7 +191,10 @@ def with_room(
         part = graph.part_of(int(rows[0])) if len(rows) else None
         if part is None:
             break
-        ports = switch_ports(part, rate_Bps)
+        try:
+            ports = switch_ports(part, rate_Bps)
+        except ConfigError as error:
+            raise ConfigError(error.message, field="long_haul.rate") from None
         used_Bps = float(graph.used_Bps(rows).max())
         each = math.ceil(links / len(rows))
         if used_Bps + each * rate_Bps <= ports * rate_Bps * (1 + 1e-9):
@@ -233,11 +239,15 @@ def _ends(
     return found[0], found[1]
 
 
-def _link(plan: Plan, name: str, trunk: Trunk, rate_Bps: float, switch: Part | None) -> LinkClass:
-    """Return what the links of a trunk share; each leads to the topmost switch at its other end."""
-    catalog, haul = plan.catalog, plan.cluster.long_haul
+def _medium(plan: Plan, trunk: Trunk, rate_Bps: float) -> Part:
+    haul = plan.cluster.long_haul
     asked = (haul.medium if haul else None) or coherent(plan, rate_Bps, trunk.length_m)
-    medium = choose_medium(catalog, rate_Bps, trunk.length_m, asked, "long_haul.medium")
+    return choose_medium(plan.catalog, rate_Bps, trunk.length_m, asked, "long_haul.medium")
+
+
+def _link(plan: Plan, name: str, trunk: Trunk, rate_Bps: float, medium: Part, switch: Part | None) -> LinkClass:
+    """Return what the links of a trunk share; each leads to the topmost switch at its other end."""
+    catalog = plan.catalog
     protocol = catalog.get("protocols", name)
     device_s = switch_latency_s(switch, protocol) if switch else 0.0
     hop_s = link_latency_s(catalog, medium, protocol, trunk.length_m) + device_s

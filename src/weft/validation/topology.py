@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pydantic import ValidationError
+
 from weft.errors import WeftError
 from weft.validation import topology_designs as designs
 from weft.validation import topology_studies as studies
@@ -42,6 +44,9 @@ def predict(row: Row, file: RowFile) -> list[Prediction]:
         if error.exit_code == 3:
             raise
         answer = Answer(otherwise=str(error))
+    except ValidationError as error:  # the row's conditions make no valid cluster
+        problem = error.errors(include_url=False)[0]
+        answer = Answer(otherwise=f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}")
     return [_one(row, answer, metric, measured) for metric, measured in row["measured"].items()]
 
 

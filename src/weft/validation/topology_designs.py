@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 from weft.economics import bill_of_materials
+from weft.errors import ConfigError
 from weft.fabric import Fabric
-from weft.fabric.topologies.slim_fly import degree_of, is_valid
+from weft.fabric.topologies.slim_fly import LARGEST_Q, degree_of, is_valid
 from weft.validation.rows import Row
 from weft.validation.topology_fabric import (
     Answer,
@@ -116,10 +117,17 @@ def parameters(row: Row) -> dict[str, int]:
     return {"g": int(groups[1]), **found} if groups else found
 
 
+def checked_q(q: int) -> int:
+    """Return a Slim Fly's q; raises ConfigError where it is of no form that has one."""
+    if q % 4 == 2 or not 3 <= q <= LARGEST_Q:
+        raise ConfigError(f"q = {q}: a Slim Fly has q = 4w - 1, 4w or 4w + 1, here up to {LARGEST_Q:,}")
+    return q
+
+
 def _slim_fly(row: Row, radix: int, rate: float) -> Answer:
     """The largest q whose k' links and ⌈k' / 2⌉ host ports fit the radix; counted, where no such graph exists."""
     fitting = [q for q in range(3, radix + 1) if q % 4 != 2 and degree_of(q) + -(-degree_of(q) // 2) <= radix]
-    q = parameters(row).get("q") or max(fitting)
+    q = checked_q(parameters(row).get("q") or max(fitting))
     degree = degree_of(q)
     p, routers = -(-degree // 2), 2 * q * q
     if is_valid(q):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from weft.fabric.topologies.slim_fly import degree_of
 from weft.validation import topology_prices as prices
 from weft.validation.rows import Row
-from weft.validation.topology_designs import hardware
+from weft.validation.topology_designs import checked_q, hardware
 from weft.validation.topology_fabric import Answer, alltoall_pct, bare_node, build, constants, counts, whole_number
 
 _TAPER = re.compile(r"(\d+)\s*%\s*tapered", re.IGNORECASE)
@@ -27,7 +27,7 @@ def hammingmesh(row: Row) -> Answer | None:
     reason = "simulated packet by packet, with the paper's routing"
     if "fat tree" in name:
         taper = _TAPER.search(name)
-        kept = 1 - int(taper[1]) / 100 if taper else 1.0
+        kept = 1 - min(99, int(taper[1])) / 100 if taper else 1.0
         topology = "leaf_spine" if size <= prices.HX_RADIX**2 // 2 else "fat_tree"
         scale_out = {"topology": topology, **hardware(prices.HX_RADIX, 400), "oversubscription": {"leaf": 1 / kept}}
         plane = build(size, bare_node(1, 400), scale_out)
@@ -56,7 +56,7 @@ def slim_fly_table(row: Row) -> Answer | None:
         plain = {"endpoints": k**3 // 4, "routers": 5 * k**2 // 4, "radix": k}
         return Answer(constants(plain), otherwise=otherwise, note=f"by its formulas, k = {k}: as large as asked")
     if found := re.search(r"q\s*=\s*(\d+)", name):
-        q = int(found[1])
+        q = checked_q(int(found[1]))
         p = -(-degree_of(q) // 2)
         fabric = build(2 * q * q * p, bare_node(1, 400), {"topology": "slim_fly", "q": q, "p": p})
         return Answer(counts(fabric), otherwise=otherwise, note=f"p = {p}")

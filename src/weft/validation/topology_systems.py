@@ -75,7 +75,7 @@ def hpn_pod(row: Row) -> Answer | None:
     if not str(row.get("topology") or "").upper().startswith("HPN"):
         return None
     words = str(row.get("note") or "")
-    ratio = re.search(r"(\d+)x(\d+)G down \+ (\d+)x(\d+)G up", words)
+    ratio = re.search(r"([1-9]\d*)x([1-9]\d*)G down \+ ([1-9]\d*)x([1-9]\d*)G up", words)
     down, down_G, up, up_G = (float(n) for n in ratio.groups()) if ratio else (128, 200, 64, 400)
     core = whole_number(row["measured"], "core_oversubscription", 15)
     scale_out = {

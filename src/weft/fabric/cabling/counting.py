@@ -29,10 +29,12 @@ class LinkPart:
         kind: ``cable`` (both ends in one), ``module`` (at one end) or ``fibre`` (between modules).
         medium: catalog id; of fibre, that of the modules at its lower end.
         count: how many.
-        links: how many links these serve; those of a module serve at one end only.
+        links: how many links these serve, as the fabric counts them (ports that are split count once); those of a
+            module serve at one end only.
         use: class of links, such as ``leaf-spine``.
         domain: which network.
         length_m: of a cable or fibre; 0 for modules.
+        share: links that one module serves, of fibre those of the module at its lower end.
     """
 
     kind: str
@@ -42,6 +44,7 @@ class LinkPart:
     use: str
     domain: Domain
     length_m: float = 0.0
+    share: int = 1
 
 
 def link_parts(fabric: Fabric) -> tuple[LinkPart, ...]:
@@ -56,19 +59,30 @@ def link_parts(fabric: Fabric) -> tuple[LinkPart, ...]:
         medium = fabric.catalog.get("media", link.medium)
         if is_cable(medium):
             count = cable_count(link, lower, upper, len(fabric.nodes))
-            found.append(LinkPart("cable", medium.id, count, len(lower), link.name, link.domain, link.length_m))
+            found.append(LinkPart("cable", medium.id, count, link.whole_cables, link.name, link.domain, link.length_m))
             continue
         for rows, name, share in (
             (lower, link.medium, link.lower_share),
             (upper, link.upper_medium or link.medium, link.upper_share),
         ):
             modules.setdefault((name, link.name, link.domain, share), []).append(rows[has_cages(fabric, rows)])
-        found.append(LinkPart("fibre", medium.id, len(lower), len(lower), link.name, link.domain, link.length_m))
+        found.append(
+            LinkPart(
+                "fibre",
+                medium.id,
+                len(lower),
+                link.whole_cables,
+                link.name,
+                link.domain,
+                link.length_m,
+                link.lower_share,
+            )
+        )
     for (name, use, domain, share), parts in modules.items():
         rows = np.concatenate(parts)
         count = int((-(-np.unique(rows, return_counts=True)[1] // share)).sum())
         if count:
-            found.append(LinkPart("module", name, count, len(rows), use, domain))
+            found.append(LinkPart("module", name, count, len(rows), use, domain, share=share))
     return tuple(found)
 
 

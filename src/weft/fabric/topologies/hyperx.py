@@ -3,7 +3,8 @@
 Counts, for N = Π S_i routers with K_i parallel links in dimension i: degree Σ K_i (S_i - 1), links N / 2 times that,
 diameter the number of dimensions longer than one. A hypercube has all S_i = 2, a full mesh L = 1. Bisection: the
 thinnest halving along one dimension, min K_i S_i N / 4 links for even S_i; odd ones by
-`weft.fabric.grid.product_cut`, with ⌊S_i² / 4⌋ · K_i links a line. Coordinates: the position in each dimension.
+`weft.fabric.grid.product_cut`, with ⌊S_i² / 4⌋ · K_i links a line, which is an upper bound where every dimension is
+odd: 3 x 5 routers with 3 and 2 links are halved by 40, not by its 42. Coordinates: the position in each dimension.
 Source: J. Ahn et al., HyperX: topology, routing, and packaging of efficient large-scale networks, SC 2009.
 """
 
