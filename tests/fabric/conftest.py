@@ -24,3 +24,28 @@ def _make(
 def make() -> Callable[..., Fabric]:
     """Build a fabric of H100 nodes: ``make("fat_tree", nodes=16, gpus=1, radix=4)``."""
     return _make
+
+
+def _placed(
+    topology: str = "rail_optimised",
+    *,
+    nodes: int = 32,
+    node: dict[str, Any] | None = None,
+    floor: dict[str, Any] | None = None,
+    media: Any = None,
+    **options: Any,
+) -> Fabric:
+    spec = {
+        "nodes": nodes,
+        "node": node or {"system": "dgx_h100"},
+        "scale_out": {"topology": topology, **options},
+        "floor_plan": floor or {},
+        "media": media,
+    }
+    return build_fabric(Cluster.model_validate(spec))
+
+
+@pytest.fixture(scope="session")
+def placed() -> Callable[..., Fabric]:
+    """Build a fabric with places: ``placed("fat_tree", nodes=64, floor={"rack_power": "20kW"})``."""
+    return _placed
