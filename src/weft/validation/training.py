@@ -64,17 +64,13 @@ def _prediction(row: Row, case: Case, metric: str, predicted: float, measured: f
 
 def _layer_times(row: Row, case: Case) -> list[Prediction]:
     """One layer's forward and backward time: a job of one layer without embedding or head."""
-    from weft.engines.analytic import AnalyticEngine
     from weft.workload.block import backward_block, forward_block
 
     run = best_run(case)
-    engine = run.engine
-    if not isinstance(engine, AnalyticEngine):
-        raise Inexpressible("layer times need the closed-form engine")
     times = {}
     for name, block in (("fwd_ms", forward_block(run.plan, 0, 1)), ("bwd_ms", backward_block(run.plan, 0, 1))):
         shown = (traffic.split(run.plan.overlaps)[1] for traffic in block.traffic)
-        traffic = sum(engine.estimate(c).time_s * c.repeat for c in shown if c is not None)
+        traffic = sum(run.engine.alone_s(c) for c in shown if c is not None)
         times[name] = 1e3 * (block.compute_s + traffic)
     times["total_ms"] = times["fwd_ms"] + times["bwd_ms"]
     return [_prediction(row, case, "total_ms", times["total_ms"], float(row["measured"]["total_ms"]))]
