@@ -12,7 +12,6 @@ Source: K. Qian et al., Alibaba HPN: a data center network for large language mo
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import numpy as np
@@ -26,6 +25,7 @@ from weft.fabric.clos_options import ClosOptions, Hardware, pick, resolve_hardwa
 from weft.fabric.clos_size import ClosSize, ports_down, size_clos
 from weft.fabric.plan import Plan
 from weft.fabric.planes import LENGTHS_M
+from weft.fabric.rail_units import rail_units
 from weft.fabric.scale_out import ScaleOut
 from weft.fabric.tables import Kind
 
@@ -53,20 +53,10 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
     rails = options.rails or plan.nics
     if plan.nics % rails:
         raise ConfigError(f"{rails} rails do not divide {plan.nics} NICs a node evenly", field="scale_out.rails")
-    share = plan.nics // rails
-    most = ports_down(
-        hardware.radix["leaf"], pick(options.oversubscription, "leaf", 1.0), hardware.uplink_Bps / hardware.rate_Bps
-    )
-    unit_nodes = min(options.unit_nodes or max(1, most // share), plan.nodes)
-    leaf_ports = min(most, unit_nodes * share)
-    pairs = math.ceil(unit_nodes * share / leaf_ports)
-    units = math.ceil(plan.nodes / unit_nodes)
-    size = _size(options, hardware, leaf_ports, units, rails * pairs)
+    dealt = rail_units(plan, options, hardware, rails, options.unit_nodes)
+    pairs, units, unit, rail, seat = dealt.leaves, dealt.units, dealt.unit, dealt.rail, dealt.seat
+    size = _size(options, hardware, dealt.leaf_ports, units, rails * pairs)
 
-    node, nic = np.divmod(np.arange(plan.endpoints), plan.nics)
-    unit, member = np.divmod(node, unit_nodes)
-    rail = nic % rails
-    seat = (member * share + nic // rails) // leaf_ports  # which of the rail's leaf pairs in the unit
     pair = (unit * rails + rail) * pairs + seat
     side = np.arange(SIDES)
     if options.planes:
@@ -77,7 +67,7 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
         leaf_unit, leaf_rail, leaf_seat, leaf_side = np.indices((units, rails, pairs, SIDES)).reshape(4, -1)
 
     places = graph.nodes(Kind.UNIT, units)
-    graph.place(graph.hosts, places[np.arange(plan.nodes) // unit_nodes])
+    graph.place(graph.hosts, places[np.arange(plan.nodes) // dealt.nodes])
     return wire_clos(
         graph,
         "dual_tor",

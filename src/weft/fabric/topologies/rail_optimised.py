@@ -10,7 +10,6 @@ Insights into DeepSeek-V3, ISCA 2025, for planes.
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import numpy as np
@@ -23,6 +22,7 @@ from weft.fabric.clos import wire_clos
 from weft.fabric.clos_options import ClosOptions, Hardware, pick, resolve_hardware
 from weft.fabric.clos_size import ClosSize, ports_down, size_clos
 from weft.fabric.plan import Plan
+from weft.fabric.rail_units import rail_units
 from weft.fabric.scale_out import ScaleOut
 from weft.fabric.tables import Kind
 
@@ -49,21 +49,11 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
     """
     hardware = resolve_hardware(plan, options, protocol="infiniband", lengths_m=LENGTHS_M)
     rails = _rails(plan, options)
-    share = plan.nics // rails
-    most = ports_down(
-        hardware.radix["leaf"], pick(options.oversubscription, "leaf", 1.0), hardware.uplink_Bps / hardware.rate_Bps
-    )
-    unit_nodes = min(options.unit_nodes or max(1, most // share), plan.nodes)
-    leaf_ports = min(most, unit_nodes * share)
-    rail_leaves = math.ceil(unit_nodes * share / leaf_ports)
-    units = math.ceil(plan.nodes / unit_nodes)
+    dealt = rail_units(plan, options, hardware, rails, options.unit_nodes)
+    rail_leaves, units, unit, rail, seat = dealt.leaves, dealt.units, dealt.unit, dealt.rail, dealt.seat
     planes = rails if options.planes else 1
-    size = _size(options, hardware, leaf_ports, units, rails * rail_leaves // planes, planes)
+    size = _size(options, hardware, dealt.leaf_ports, units, rails * rail_leaves // planes, planes)
 
-    node, nic = np.divmod(np.arange(plan.endpoints), plan.nics)
-    unit, member = np.divmod(node, unit_nodes)
-    rail = nic % rails
-    seat = (member * share + nic // rails) // leaf_ports  # which of the rail's leaves in the unit
     if options.planes:
         leaf_of_port = (rail * units + unit) * rail_leaves + seat
         leaf_rail, leaf_unit, leaf_seat = np.indices((rails, units, rail_leaves)).reshape(3, -1)
@@ -72,7 +62,7 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
         leaf_unit, leaf_rail, leaf_seat = np.indices((units, rails, rail_leaves)).reshape(3, -1)
 
     places = graph.nodes(Kind.UNIT, units)
-    graph.place(graph.hosts, places[np.arange(plan.nodes) // unit_nodes])
+    graph.place(graph.hosts, places[np.arange(plan.nodes) // dealt.nodes])
     return wire_clos(
         graph,
         "rail_optimised",
