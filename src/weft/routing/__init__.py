@@ -1,0 +1,1 @@
+"""Who goes which way: paths through a fabric, and how load is balanced over them."""

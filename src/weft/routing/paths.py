@@ -1,0 +1,38 @@
+"""Where flows go: for each flow, the resources it uses and the share of its rate on each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The routes of a batch of flows, as rows of a sparse matrix.
+
+    Flow ``f`` at rate r puts ``share[e] * r`` on resource ``resource[e]`` for each e in ``indptr[f]:indptr[f + 1]``. A
+    single path has shares of 1; spraying over k links has k entries of 1/k. An unreachable flow has no entries.
+
+    Attributes:
+        indptr: int64[flows + 1].
+        resource: int32[entries], rows of `weft.routing.resources.Resources`; no resource twice in one flow.
+        share: float64[entries], above 0.
+        latency_s: float64[flows], one way, propagation and devices; the mean over shares where there are several paths.
+        reachable: bool[flows].
+    """
+
+    indptr: npt.NDArray[np.int64]
+    resource: npt.NDArray[np.int32]
+    share: npt.NDArray[np.float64]
+    latency_s: npt.NDArray[np.float64]
+    reachable: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.latency_s)
+
+    @property
+    def flow(self) -> npt.NDArray[np.int64]:
+        """The flow of every entry, int64[entries]."""
+        return np.repeat(np.arange(len(self)), np.diff(self.indptr))
