@@ -36,3 +36,6 @@ class FixedEngine:
 
     def bound(self, communication: Communication) -> str:
         return "fixed"
+
+    def stuck(self) -> str:
+        return ""

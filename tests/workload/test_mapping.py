@@ -196,3 +196,25 @@ def test_parts_of_a_chunk_add_up(layers: int, recomputed: int, cuts: list[int]) 
     assert sum(part.recomputed for part in parts) == whole.recomputed
     assert [part.embeds for part in parts] == [True] + [False] * (len(parts) - 1)
     assert [part.heads for part in parts] == [False] * (len(parts) - 1) + [True]
+
+
+@pytest.mark.parametrize("degrees", [(2, 2, 4, 2), (4, 1, 2, 3), (1, 1, 8, 1)])
+def test_a_family_has_every_rank_of_its_stages_once(degrees: tuple[int, int, int, int]) -> None:
+    mapping = Mapping(*degrees)
+    for stage in range(mapping.pp):
+        own = list(range(stage * mapping.columns, (stage + 1) * mapping.columns))
+        for group in (mapping.tensor_group(stage), mapping.context_group(stage), mapping.data_group(stage)):
+            family = mapping.family(group)
+            assert family[0].tolist() == list(group)
+            assert sorted(family.ravel().tolist()) == own
+        pair = mapping.pipeline_neighbour(stage)
+        if mapping.pp > 1:
+            family = mapping.family(pair)
+            assert family[0].tolist() == list(pair) and sorted(family[:, 0].tolist()) == own
+            assert (family[:, 1] % mapping.columns == family[:, 0] % mapping.columns).all()
+
+
+def test_the_families_of_a_hybrid_shard_are_its_groups() -> None:
+    mapping = Mapping(tp=2, cp=1, dp=4, pp=1)
+    assert mapping.family(mapping.shard_group(2)).tolist() == [[0, 2], [1, 3], [4, 6], [5, 7]]
+    assert mapping.family(mapping.replica_group(2)).tolist() == [[0, 4], [1, 5], [2, 6], [3, 7]]

@@ -66,6 +66,10 @@ class AnalyticEngine:
         """The link class that limits a communication."""
         return self.estimate(communication).bound
 
+    def stuck(self) -> str:
+        """Nothing: a closed form has an end for everything."""
+        return ""
+
 
 def _shared_by(group: CommGroup, siblings: int) -> CommGroup:
     """A group whose oversubscribed links carry the traffic of ``siblings`` accelerators, not of all beneath them."""

@@ -10,8 +10,8 @@ from weft.workload.program import Communication
 class Engine(Protocol):
     """Times communications on a fabric.
 
-    The executor starts communications as the job's DAG releases them and asks for the next one to end. A closed form
-    knows the end at the start; a fluid or packet engine moves its own clock no further than it must to answer.
+    The executor starts communications as the job's DAG releases them and lets the engine take its next step: a closed
+    form knows the end at the start, so that its steps are ends; a fluid or packet engine has steps of its own between.
 
     Attributes:
         name: as users choose it.
@@ -26,11 +26,11 @@ class Engine(Protocol):
         ...
 
     def peek(self) -> float:
-        """When the next communication ends if nothing else starts; infinity when nothing is in flight."""
+        """When the engine next has something to do if nothing else starts; infinity when that is never."""
         ...
 
     def pop(self) -> tuple[float, int]:
-        """Take the next communication off: (end time in seconds, token)."""
+        """Do it: (its time in seconds, the token of the communication that has ended; -1 where none has)."""
         ...
 
     def alone_s(self, communication: Communication) -> float:
@@ -39,4 +39,8 @@ class Engine(Protocol):
 
     def bound(self, communication: Communication) -> str:
         """The link class that limits a communication."""
+        ...
+
+    def stuck(self) -> str:
+        """What is in flight and will never end, and why; empty where there is nothing of the kind."""
         ...

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from weft.engines.base import Engine
 from weft.engines.sweep import CROWDING, sweep
-from weft.errors import InternalError
+from weft.errors import InfeasibleError, InternalError
 from weft.workload.program import Category, Program, Stream
 
 
@@ -49,9 +49,10 @@ def execute(program: Program, engine: Engine, *, slowdown: float = 0.0) -> Execu
             kernels occupy multiprocessors and memory bandwidth).
 
     Raises:
+        InfeasibleError: a communication will never end, because a part of the network is cut off.
         InternalError: operations wait for each other in a circle.
     """
-    swept = None if engine.contends else sweep(program, _alone_s(program, engine), slowdown)
+    swept = None if engine.contends or program.joint else sweep(program, _alone_s(program, engine), slowdown)
     start, end = swept or _run_events(program, engine, slowdown)
     return Execution(program, np.array(start), np.array(end))
 
@@ -73,6 +74,7 @@ def _run_events(program: Program, engine: Engine, slowdown: float) -> tuple[list
     ready = [(0.0, op) for op in range(count) if waiting[op] == 0]
     heapq.heapify(ready)
     compute = _Compute(program, slowdown)
+    joined = _Joined(program)
     done = 0
     while done < count:
         while ready:
@@ -82,23 +84,54 @@ def _run_events(program: Program, engine: Engine, slowdown: float) -> tuple[list
             if index < 0:
                 compute.start(op, now)
             else:
-                engine.start(op, program.communications[index], now)
                 compute.crowd(op, now, 1)
+                if joined.complete(op):
+                    engine.start(op, program.communications[index], now)
         compute_end, engine_end = compute.peek(), engine.peek()
         if math.isinf(compute_end) and math.isinf(engine_end):
+            if stuck := engine.stuck():
+                raise InfeasibleError(stuck)
             raise InternalError(f"{count - done} of {count} operations wait for each other in a circle")
         if compute_end <= engine_end:
             now, op = compute.pop()
+            ended: tuple[int, ...] = (op,)
         else:
             now, op = engine.pop()
-            compute.crowd(op, now, -1)
-        end[op] = now
-        done += 1
-        for follower in followers[op]:
-            waiting[follower] -= 1
-            if waiting[follower] == 0:
-                heapq.heappush(ready, (now, follower))
+            ended = () if op < 0 else joined.members(op)
+            for op in ended:
+                compute.crowd(op, now, -1)
+        done += len(ended)
+        for op in ended:
+            end[op] = now
+            for follower in followers[op]:
+                waiting[follower] -= 1
+                if waiting[follower] == 0:
+                    heapq.heappush(ready, (now, follower))
     return start, end
+
+
+class _Joined:
+    """Communications that several ranks take part in: which operations they are, and how many have not yet begun."""
+
+    def __init__(self, program: Program) -> None:
+        self.first = program.joint
+        self.together: dict[int, tuple[int, ...]] = {}
+        for op, first in enumerate(self.first):
+            if first != op:
+                self.together[first] = (*self.together.get(first, (first,)), op)
+        self.missing = {first: len(ops) for first, ops in self.together.items()}
+
+    def complete(self, op: int) -> bool:
+        """An operation begins: whether all others of its communication have begun."""
+        first = self.first[op] if self.first else op
+        if first not in self.missing:
+            return True
+        self.missing[first] -= 1
+        return self.missing[first] == 0
+
+    def members(self, op: int) -> tuple[int, ...]:
+        """All operations of a communication that one of them started."""
+        return self.together.get(self.first[op] if self.first else op, (op,))
 
 
 class _Compute:

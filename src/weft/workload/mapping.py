@@ -6,7 +6,11 @@ rank = ((p·DP + d)·CP + c)·TP + t.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from weft.errors import ConfigError
 from weft.workload.spec import Job, Parallelism
@@ -53,8 +57,34 @@ class Mapping:
         """(first rank of a stage, its partner in the next stage), wrapping for interleaving."""
         return self._start(stage), self._start((stage + 1) % self.pp)
 
+    @property
+    def columns(self) -> int:
+        """Ranks of one pipeline stage: a column is the same tensor, context and data position in every stage."""
+        return self.tp * self.cp * self.dp
+
+    def family(self, ranks: Sequence[int]) -> NDArray[np.int64]:
+        """All groups that do what the first one of a stage does at the same time, int64[groups, members].
+
+        Every column is in one group: of a progression of n ranks d apart, the groups are its shifts by 0 to d - 1 in
+        every run of n d ranks; of a pipeline's pair, its shifts by every column.
+
+        Args:
+            ranks: a range that starts a stage, or a pair of the first ranks of two stages.
+        """
+        members = np.asarray(ranks, np.int64)
+        if self.spans_stages(ranks):
+            return np.asarray(members + np.arange(self.columns)[:, None])
+        step = int(members[1] - members[0]) if len(members) > 1 else 1
+        run = len(members) * step
+        firsts = np.arange(self.columns).reshape(-1, run)[:, :step].ravel()
+        return np.asarray(firsts[:, None] + members)
+
+    def spans_stages(self, ranks: Sequence[int]) -> bool:
+        """Whether these ranks are a pipeline's pair: of two stages."""
+        return ranks[0] // self.columns != ranks[-1] // self.columns
+
     def _start(self, stage: int) -> int:
-        return stage * self.tp * self.cp * self.dp
+        return stage * self.columns
 
 
 def resolve(job: Job, accelerators: int) -> Mapping:

@@ -86,7 +86,12 @@ class Pattern:
 
 @dataclass
 class Program:
-    """Operations in an order in which every dependency comes first."""
+    """Operations in an order in which every dependency comes first.
+
+    ``joint[i]`` is the first of the operations by which several ranks take part in one communication, which begins once
+    all of them have been released and ends for all at once; it is i itself where a rank stands for all members, and the
+    list is empty where that is so everywhere.
+    """
 
     ranks: list[int]
     rank: list[int] = field(default_factory=list)
@@ -97,6 +102,7 @@ class Program:
     label: list[str] = field(default_factory=list)
     dependencies: list[tuple[int, ...]] = field(default_factory=list)
     communications: list[Communication] = field(default_factory=list)
+    joint: list[int] = field(default_factory=list)
     _index: dict[Communication, int] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
