@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr
 
 from weft.fabric.floor_plan import FloorPlan, Media
+from weft.fabric.routing_options import Routing
 from weft.files import Carbon, EnergyPrice, Length, Rate, Strict
 
 ScaleUpKind = Literal["nvswitch", "ualink", "full_mesh", "torus", "chiplet", "wafer", "pcie", "none"]
@@ -136,6 +137,7 @@ class Cluster(Strict):
         description="how media are chosen: cheapest, lowest_power or most_reliable; a class such as aoc or lpo, or a "
         "medium; a list of these to choose among; or a mapping by tier (leaf, spine, core ... default)",
     )
+    routing: Routing = Field(Routing(), description="which paths flows take, and how load is balanced over them")
     prices: Prices = Prices()
     catalog: list[str] = Field([], description="overlay files with your own parts, relative to this file")
 
