@@ -1,7 +1,7 @@
 """The seeded hash of flows: which of several equal next hops a switch takes is a number drawn from the flow's headers.
 
-A flow's key is a hash of its two ends and of its queue pair (RoCEv2 varies the UDP source port by queue pair, InfiniBand
-its path records), a switch's choice a hash of key and salt. Each switch has a salt of its own, unless hashing is
+A flow's key is a hash of its two ends and of its queue pair (RoCEv2 varies the UDP source port by queue pair,
+InfiniBand its path records), a switch's choice a hash of key and salt. Each switch has a salt of its own, unless hashing is
 ``polarised``: then flows that a switch sent one way meet the same choice again one tier up, and most links above stay
 unused (Cisco calls it CEF polarisation). See `weft.routing.hash_kernels` for the mixer; NumPy and kernels agree bit by
 bit.

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from weft.fabric.fabric import Fabric
+from weft.fabric.tables import FloatArray, Kind, csr
+
+_SWITCHING = (Kind.LEAF, Kind.SPINE, Kind.CORE, Kind.ROUTER)
+
 
 @dataclass(frozen=True)
 class SwitchGraph:
@@ -35,3 +40,29 @@ class SwitchGraph:
 
     def __len__(self) -> int:
         return len(self.row)
+
+
+def switch_graph(fabric: Fabric, capacity_Bps: FloatArray, latency_s: FloatArray) -> SwitchGraph:
+    """Return the switches of the compute network and what joins them.
+
+    Args:
+        fabric: the fabric; its front-end and storage networks are left out.
+        capacity_Bps, latency_s: float64[links], as `weft.routing.resources.link_state` gives them.
+    """
+    links, nodes = fabric.links, fabric.nodes
+    end = fabric.others[0].rows[0] if fabric.others else len(nodes)
+    row = np.flatnonzero(np.isin(nodes.kind[:end], _SWITCHING)).astype(np.int32)
+    number = np.full(len(nodes), -1, np.int32)
+    number[row] = np.arange(len(row))
+    resource = np.flatnonzero((number[links.src] >= 0) & (number[links.dst] >= 0) & (capacity_Bps > 0))
+    tail, head = number[links.src[resource]], number[links.dst[resource]]
+    if fabric.network.circuits is not None:
+        first, second = 2 * fabric.network.circuits.astype(np.int64).T
+        fibre = np.concatenate([first, second])
+        a, b = number[links.src[fibre]], number[links.src[np.concatenate([second, first])]]
+        up = capacity_Bps[fibre] > 0
+        resource = np.concatenate([resource, fibre[up]])
+        tail, head = np.concatenate([tail, a[up]]), np.concatenate([head, b[up]])
+    indptr, order = csr(tail, len(row))
+    resource = resource[order].astype(np.int32)
+    return SwitchGraph(row, number, indptr, head[order], resource, capacity_Bps[resource], latency_s[resource])
