@@ -1,10 +1,10 @@
 """The seeded hash of flows: which of several equal next hops a switch takes is a number drawn from the flow's headers.
 
 A flow's key is a hash of its two ends and of its queue pair (RoCEv2 varies the UDP source port by queue pair,
-InfiniBand its path records), a switch's choice a hash of key and salt. Each switch has a salt of its own, unless hashing is
-``polarised``: then flows that a switch sent one way meet the same choice again one tier up, and most links above stay
-unused (Cisco calls it CEF polarisation). See `weft.routing.hash_kernels` for the mixer; NumPy and kernels agree bit by
-bit.
+InfiniBand its path records), a switch's choice a hash of key and salt. Each switch has a salt of its own, unless
+hashing is ``polarised``: then flows that a switch sent one way meet the same choice again one tier up, and most links
+above stay unused (Cisco calls it CEF polarisation). See `weft.routing.hash_kernels` for the mixer; NumPy and kernels
+agree bit by bit.
 """
 
 from __future__ import annotations
@@ -54,3 +54,8 @@ class Hashing:
     def queue_pair(self, key: Keys, number: npt.NDArray[np.integer[Any]]) -> Keys:
         """Return the key of a flow's queue pair; number 0 keeps the flow's own."""
         return np.where(number == 0, key, mix(key ^ mix(number)))
+
+    def unit(self, key: Keys, salt: int) -> npt.NDArray[np.float64]:
+        """Return what a place of its own salt hashes keys to, evenly in [0, 1)."""
+        own = mix(mix(np.array([salt])) ^ np.uint64(self.seed) ^ _STEP)
+        return (mix(key ^ own) >> np.uint64(11)).astype(np.float64) * 2.0**-53

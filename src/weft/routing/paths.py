@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,3 +37,25 @@ class Paths:
     def flow(self) -> npt.NDArray[np.int64]:
         """The flow of every entry, int64[entries]."""
         return np.repeat(np.arange(len(self)), np.diff(self.indptr))
+
+
+def of_matrix(way: npt.NDArray[np.int32], reachable: npt.NDArray[np.bool_]) -> Paths:
+    """Return single paths from int32[flows, steps] resources, -1 for no step; latencies are left at 0."""
+    used = way >= 0
+    indptr = np.zeros(len(way) + 1, np.int64)
+    np.cumsum(used.sum(axis=1), out=indptr[1:])
+    resource = way[used]
+    return Paths(indptr, resource, np.ones(len(resource)), np.zeros(len(way)), reachable)
+
+
+def joined(flows: int, parts: Sequence[tuple[npt.NDArray[np.int64], Paths]]) -> Paths:
+    """Return the paths of ``flows`` flows from those of some of them each: (int64[n] flows, their n paths)."""
+    size, latency_s, reachable = np.zeros(flows, np.int64), np.zeros(flows), np.zeros(flows, bool)
+    for rows, paths in parts:
+        size[rows], latency_s[rows], reachable[rows] = np.diff(paths.indptr), paths.latency_s, paths.reachable
+    indptr = np.concatenate([[0], np.cumsum(size)])
+    resource, share = np.empty(indptr[-1], np.int32), np.empty(indptr[-1])
+    for rows, paths in parts:
+        at = np.arange(len(paths.resource)) + np.repeat(indptr[rows] - paths.indptr[:-1], np.diff(paths.indptr))
+        resource[at], share[at] = paths.resource, paths.share
+    return Paths(indptr, resource, share, latency_s, reachable)

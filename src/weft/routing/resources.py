@@ -27,7 +27,8 @@ class Resources:
         fabric: whose links they are.
         capacity_Bps: float64[resources], one way; 0 for links that are down. Of a bundle: all its live links together.
         latency_s: float64[resources]; of a bundle: the mean of its live links, by rate.
-        indptr: int64[bundles + 1]; bundle b has the links ``member[indptr[b]:indptr[b + 1]]``.
+        indptr: int64[bundles + 1]; bundle b has the links ``member[indptr[b]:indptr[b + 1]]``, those that are down too:
+            which bundles there are, and of what, is the same in every state of the network.
         member: int32[members], links.
     """
 
@@ -143,9 +144,10 @@ def link_state(
             continue
         if np.shape(column) != (len(links),):
             raise ConfigError(f"{name} has shape {np.shape(column)}; one value a link is ({len(links)},)", field=name)
-        if not np.isfinite(column).all() or (np.asarray(column) < 0).any():
+        factor = np.asarray(column, np.float64)
+        if not np.isfinite(factor).all() or (factor < 0).any():
             raise ConfigError("a link's factor is 0 or above, and finite", field=name)
-        capacity_Bps *= column
+        capacity_Bps *= factor
     latency_s = links.latency_s.copy()
     if fabric.network.circuits is not None:
         first, second = 2 * fabric.network.circuits.astype(np.int64).T

@@ -64,5 +64,13 @@ def switch_graph(fabric: Fabric, capacity_Bps: FloatArray, latency_s: FloatArray
         resource = np.concatenate([resource, fibre[up]])
         tail, head = np.concatenate([tail, a[up]]), np.concatenate([head, b[up]])
     indptr, order = csr(tail, len(row))
-    resource = resource[order].astype(np.int32)
-    return SwitchGraph(row, number, indptr, head[order], resource, capacity_Bps[resource], latency_s[resource])
+    resource = resource[order]
+    return SwitchGraph(
+        row,
+        number,
+        indptr,
+        head[order],
+        resource.astype(np.int32),
+        capacity_Bps[resource],
+        latency_s[resource],
+    )
