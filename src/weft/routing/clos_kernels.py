@@ -18,36 +18,45 @@ from weft.routing.clos_tables import ClosTables
 from weft.routing.hash_kernels import unit
 
 Keys = npt.NDArray[np.uint64]
+Floats = npt.NDArray[np.float64]
 
 
 @kernel
-def _core_fraction(t: ClosTables, s: int, d: int) -> float:
-    """Return what is left of the core links from spine s to spine d of the same group in another pod."""
-    if t.whole[s] and t.whole[d]:
-        return 1.0
-    stage, left, wired = t.core_stage, 0.0, 0.0
-    up, down = stage.first[s], stage.first[d]
-    for c in range(stage.first[s + 1] - up):
-        left += min(stage.up_Bps[up + c], stage.down_Bps[down + c])
-        wired += min(stage.wired_Bps[up + c], stage.wired_Bps[down + c])
+def _core_fraction(up_Bps: Floats, down_Bps: Floats, wired_Bps: Floats, up: int, down: int, cores: int) -> float:
+    """Return what is left of the core links between two spines of a group, given their first pairs."""
+    left, wired = 0.0, 0.0
+    for c in range(cores):
+        left += min(up_Bps[up + c], down_Bps[down + c])
+        wired += min(wired_Bps[up + c], wired_Bps[down + c])
     return left / wired if wired > 0 else 0.0
 
 
 @kernel
-def weight(t: ClosTables, a: int, b: int, j: int, weighted: bool) -> float:
-    """Return the weight of spine j for traffic from leaf a to leaf b of the same plane."""
-    stage = t.spine_stage
-    up, down = stage.first[a] + j, stage.first[b] + j
-    if stage.up_Bps[up] <= 0 or stage.down_Bps[down] <= 0:
-        return 0.0
-    p, q = t.pod[a], t.pod[b]
-    core = 1.0 if p == q else _core_fraction(t, t.first_spine[p] + j, t.first_spine[q] + j)
-    if core <= 0:
-        return 0.0
-    if not weighted:
-        return float(stage.up_at[up + 1] - stage.up_at[up])
-    here, there = stage.up_Bps[up] / stage.wired_Bps[up], stage.down_Bps[down] / stage.wired_Bps[down]
-    return float(stage.wired_Bps[up] * min(here, there, core))
+def _weigh(t: ClosTables, a: int, b: int, weighted: bool, weights: Floats) -> float:
+    """Write the weight of each spine for traffic from leaf a to leaf b of the same plane; return their sum."""
+    stage, core, p, q = t.spine_stage, t.core_stage, t.pod[a], t.pod[b]
+    first_up, first_down, s, d = stage.first[a], stage.first[b], t.first_spine[p], t.first_spine[q]
+    up_Bps, down_Bps, wired_Bps, at = stage.up_Bps, stage.down_Bps, stage.wired_Bps, stage.up_at
+    total = 0.0
+    for j in range(t.first_spine[p + 1] - s):
+        up, down = first_up + j, first_down + j
+        left = min(up_Bps[up] / wired_Bps[up], down_Bps[down] / wired_Bps[down])
+        if p != q and not (t.whole[s + j] and t.whole[d + j]):
+            c, e = core.first[s + j], core.first[d + j]
+            cores = core.first[s + j + 1] - c
+            left = min(left, _core_fraction(core.up_Bps, core.down_Bps, core.wired_Bps, c, e, cores))
+        weights[j] = left * wired_Bps[up] if weighted else (at[up + 1] - at[up] if left > 0 else 0.0)
+        total += weights[j]
+    return float(total)
+
+
+@kernel
+def _room(t: ClosTables) -> Floats:
+    """Return room for the weights of the spines of any pod."""
+    most = 1
+    for p in range(len(t.plane)):
+        most = max(most, t.first_spine[p + 1] - t.first_spine[p])
+    return np.zeros(most)
 
 
 @kernel
@@ -58,18 +67,15 @@ def heights(t: ClosTables, src: npt.NDArray[np.int32], dst: npt.NDArray[np.int32
         t: the network.
         src, dst: int32[flows], leaf numbers.
     """
-    found = np.empty(len(src), np.int8)
+    found, weights = np.empty(len(src), np.int8), _room(t)
     for f in range(len(src)):
         a, b = src[f], dst[f]
         p, q = t.pod[a], t.pod[b]
         found[f] = -1
         if a == b:
             found[f] = 0
-        elif t.plane[p] == t.plane[q]:
-            for j in range(t.first_spine[p + 1] - t.first_spine[p]):
-                if weight(t, a, b, j, True) > 0:
-                    found[f] = 1 if p == q else 2
-                    break
+        elif t.plane[p] == t.plane[q] and (t.intact or _weigh(t, a, b, True, weights) > 0):
+            found[f] = 1 if p == q else 2
     return found
 
 
@@ -106,7 +112,7 @@ def hashed(
     way = np.full((len(src), 4), -1, np.int32)
     reached = np.zeros(len(src), np.bool_)
     spine, core = t.spine_stage, t.core_stage
-    weights = np.empty(max(1, np.max(np.diff(t.first_spine)) if len(t.first_spine) > 1 else 1))
+    weights, room = _room(t), np.zeros(1 + (np.max(np.diff(core.first)) if len(core.first) > 1 else 0))
     for f in range(len(src)):
         a, b = src[f], dst[f]
         if a == b:
@@ -115,60 +121,68 @@ def hashed(
         p, q = t.pod[a], t.pod[b]
         if t.plane[p] != t.plane[q]:
             continue
-        width, total = t.first_spine[p + 1] - t.first_spine[p], 0.0
-        for j in range(width):
-            weights[j] = weight(t, a, b, j, weighted)
-            total += weights[j]
+        total = _weigh(t, a, b, weighted, weights)
         if total <= 0:
             continue
         reached[f] = True
-        rest, j = unit(key[f], salt[leaf_switch[a]]) * total, -1
-        for i in range(width):
-            if weights[i] > 0:
-                if j >= 0:
-                    rest -= weights[j]
-                j = i
-                if rest < weights[i]:
-                    break
+        width = t.first_spine[p + 1] - t.first_spine[p]
+        j, rest = _pick(weights, width, unit(key[f], salt[leaf_switch[a]]) * total)
         up, down = spine.first[a] + j, spine.first[b] + j
-        way[f, 0] = _nth(spine.up_at, spine.up, up, rest / weights[j])
+        way[f, 0] = _nth(spine.up_at, spine.up, up, rest)
         d = t.first_spine[q] + j
         way[f, 3] = _nth(spine.down_at, spine.down, down, unit(key[f], salt[t.spine_switch[d]]))
         if p == q:
             continue
         s = t.first_spine[p] + j
         cup, cdown = core.first[s], core.first[d]
-        total = 0.0
-        for c in range(core.first[s + 1] - cup):
-            total += _core_weight(t, cup + c, cdown + c, weighted)
-        rest, k, last = unit(key[f], salt[t.spine_switch[s]]) * total, -1, 1.0
-        for c in range(core.first[s + 1] - cup):
-            here = _core_weight(t, cup + c, cdown + c, weighted)
-            if here > 0:
-                if k >= 0:
-                    rest -= last
-                k, last = c, here
-                if rest < here:
-                    break
-        way[f, 1] = _nth(core.up_at, core.up, cup + k, rest / last)
+        cores = core.first[s + 1] - cup
+        total = _weigh_cores(core.up_Bps, core.down_Bps, core.up_at, cup, cdown, cores, weighted, room)
+        k, rest = _pick(room, cores, unit(key[f], salt[t.spine_switch[s]]) * total)
+        way[f, 1] = _nth(core.up_at, core.up, cup + k, rest)
         way[f, 2] = _nth(core.down_at, core.down, cdown + k, unit(key[f], salt[t.core_switch[cup + k]]))
     return way, reached
 
 
 @kernel
-def _core_weight(t: ClosTables, up: int, down: int, weighted: bool) -> float:
-    """Return the weight of a core, from its pair with the spine below and that with the spine it leads to."""
-    stage = t.core_stage
-    left = min(stage.up_Bps[up], stage.down_Bps[down])
-    if left > 0 and not weighted:
-        return float(stage.up_at[up + 1] - stage.up_at[up])
-    return float(left)
+def _pick(weights: Floats, count: int, rest: float) -> tuple[int, float]:
+    """Return the choice that ``rest``, from 0 to the sum of the weights, falls into, and how far into it, from 0."""
+    chosen = -1
+    for i in range(count):
+        if weights[i] > 0:
+            if chosen >= 0:
+                rest -= weights[chosen]
+            chosen = i
+            if rest < weights[i]:
+                break
+    return chosen, rest / weights[chosen]
+
+
+@kernel
+def _weigh_cores(
+    up_Bps: Floats,
+    down_Bps: Floats,
+    at: npt.NDArray[np.int64],
+    up: int,
+    down: int,
+    cores: int,
+    weighted: bool,
+    weights: Floats,
+) -> float:
+    """Write the weight of each core, from its pairs with the spines on both sides; return their sum."""
+    total = 0.0
+    for c in range(cores):
+        left = min(up_Bps[up + c], down_Bps[down + c])
+        if left > 0 and not weighted:
+            left = float(at[up + c + 1] - at[up + c])
+        weights[c] = left
+        total += left
+    return total
 
 
 @kernel
 def oblivious(
     t: ClosTables, src: npt.NDArray[np.int32], dst: npt.NDArray[np.int32], spine_up: int, spine_down: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], Floats, npt.NDArray[np.bool_]]:
     """Split each flow evenly over the live links to spines with a way, whatever lies beyond them.
 
     Args:
@@ -179,7 +193,7 @@ def oblivious(
     Returns:
         (indptr, resource, share, reachable) of `weft.routing.paths.Paths`.
     """
-    stage = t.spine_stage
+    stage, weights = t.spine_stage, _room(t)
     indptr = np.zeros(len(src) + 1, np.int64)
     reached = np.zeros(len(src), np.bool_)
     resource, share = np.empty(0, np.int32), np.empty(0, np.float64)
@@ -192,12 +206,11 @@ def oblivious(
             total = 0.0
             reached[f] = a == b
             if a != b and t.plane[p] == t.plane[q]:
-                for j in range(t.first_spine[p + 1] - t.first_spine[p]):
-                    total += weight(t, a, b, j, False)
+                total = _weigh(t, a, b, False, weights)
             if total > 0:
                 reached[f] = True
                 for j in range(t.first_spine[p + 1] - t.first_spine[p]):
-                    part = weight(t, a, b, j, False) / total
+                    part = weights[j] / total
                     if part <= 0:
                         continue
                     up, down = stage.first[a] + j, stage.first[b] + j

@@ -85,7 +85,11 @@ def find_clos(fabric: Fabric, graph: SwitchGraph, capacity_Bps: FloatArray) -> C
     lower, upper = graph.number[links.src[up_link]], graph.number[links.dst[up_link]]
     to_spine = (kind[lower] == Kind.LEAF) & (kind[upper] == Kind.SPINE)
     to_core = (kind[lower] == Kind.SPINE) & (kind[upper] == Kind.CORE)
-    if fabric.network.circuits is not None or (kind == Kind.ROUTER).any() or not (to_spine | to_core).all():
+    if (
+        fabric.network.circuits is not None
+        or np.isin(kind, (Kind.ROUTER, Kind.NIC)).any()
+        or not (to_spine | to_core).all()
+    ):
         return None
     leaves, cores = np.flatnonzero(kind == Kind.LEAF), np.flatnonzero(kind == Kind.CORE)
     label = components(lower[to_spine], upper[to_spine], len(graph))

@@ -19,7 +19,8 @@ class HostPorts:
     Attributes:
         switch: int32[accelerators, ports], switch number; -1 where there are fewer ports.
         nic: int16[accelerators, ports], which of the accelerator's NICs the port belongs to, from 0.
-        out: int32[accelerators, ports, 2], links to the NIC and to the switch; the way in is ``out + 1``, reversed.
+        out: int32[accelerators, ports, 2], links to the NIC and to the switch, -1 where the NIC is the switch; the
+            way in is ``out + 1``, reversed.
         leaves, enters: bool[accelerators, ports], all links of that direction are up.
     """
 
@@ -53,19 +54,22 @@ def host_ports(
     nic = np.arange(len(to_nic)) - first_nic[accelerator]
     # every port of every NIC of every accelerator
     at, order = csr(lower[to_switch], len(nodes))
-    sides = np.diff(at)[upper[to_nic]]
+    forwards = graph.number[upper[to_nic]] >= 0
+    sides = np.where(forwards, 1, np.diff(at)[upper[to_nic]])
     link = np.repeat(np.arange(len(to_nic)), sides)
     side = np.arange(len(link)) - np.repeat(np.cumsum(sides) - sides, sides)
-    cable = to_switch[order][at[upper[to_nic]][link] + side]
+    cable = np.full(len(link), -1, np.int64)
+    leads = ~forwards[link]
+    cable[leads] = to_switch[order][at[upper[to_nic]][link[leads]] + side[leads]]
     owner = accelerator[link]
     first_port, _ = csr(owner, fabric.accelerators)
     column = np.arange(len(owner)) - first_port[owner]
     shape = (fabric.accelerators, int(column.max(initial=0)) + 1)
     switch, number_of_nic = np.full(shape, -1, np.int32), np.zeros(shape, np.int16)
     out = np.full((*shape, 2), -1, np.int32)
-    switch[owner, column] = graph.number[upper[cable]]
+    switch[owner, column] = graph.number[np.where(leads, upper[cable], upper[to_nic[link]])]
     number_of_nic[owner, column] = nic[link]
-    out[owner, column, 0], out[owner, column, 1] = 2 * to_nic[link], 2 * cable
+    out[owner, column, 0], out[owner, column, 1] = 2 * to_nic[link], np.where(leads, 2 * cable, -1)
     known = switch >= 0
-    leaves, enters = (known & (capacity_Bps[out + way] > 0).all(axis=2) for way in (0, 1))
+    leaves, enters = (known & ((capacity_Bps[out + way] > 0) | (out < 0)).all(axis=2) for way in (0, 1))
     return HostPorts(switch, number_of_nic, out, leaves, enters)

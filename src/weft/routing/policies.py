@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from weft.errors import ConfigError
 from weft.fabric.fabric import Fabric
@@ -21,6 +22,7 @@ from weft.routing.clos_tables import ClosTables
 from weft.routing.hashing import Hashing
 from weft.routing.policy import Policy
 from weft.routing.resources import ResourceBuilder
+from weft.routing.shortest import ShortestPaths
 from weft.routing.static import Static
 from weft.routing.switch_graph import SwitchGraph
 
@@ -64,7 +66,7 @@ def make_policy(network: Network, resources: ResourceBuilder) -> Policy:
 
 def _named(name: str, network: Network, resources: ResourceBuilder) -> Policy:
     if network.clos is None:
-        return shortest(network.graph, network.hashing, "hash" if name in _HASHED else "even")
+        return _shortest(name, network)
     if name not in _CLOS:
         raise ConfigError(
             f"{name} is for direct networks; for {network.fabric.network.topology} choose {', '.join(_CLOS)}",
@@ -73,16 +75,11 @@ def _named(name: str, network: Network, resources: ResourceBuilder) -> Policy:
     weighted = network.routing.weighted
     how: How = "hashed" if name in _HASHED else "oblivious" if name == "spray" and not weighted else "even"
     rows = add_bundles(network.clos, how, resources)
-
-    @cache
-    def otherwise() -> Policy:
-        return shortest(network.graph, network.hashing, "hash" if how == "hashed" else "even")
-
+    otherwise = cache(lambda: _shortest(name, network))
     return Clos(name, network.clos, network.hashing, weighted, how, otherwise, rows)
 
 
-def shortest(graph: SwitchGraph, hashing: Hashing, how: str) -> Policy:
+def _shortest(name: str, network: Network) -> Policy:
     """Return the policy for any network: shortest paths."""
-    from weft.routing.shortest import ShortestPaths
-
-    return ShortestPaths(graph, hashing, how)
+    how: Literal["hashed", "even"] = "hashed" if name in _HASHED else "even"
+    return ShortestPaths(name, network.graph, network.hashing, how, network.routing.weighted)

@@ -21,9 +21,10 @@ from weft.routing.hashing import Hashing
 from weft.routing.host_ports import host_ports
 from weft.routing.legs import Legs, ends, make_legs
 from weft.routing.paths import Paths
-from weft.routing.policies import Network, hashed_paths, make_policy, shortest
+from weft.routing.policies import Network, hashed_paths, make_policy
 from weft.routing.resources import ResourceBuilder, Resources, link_state
 from weft.routing.scale_up import ScaleUpRoutes
+from weft.routing.shortest import ShortestPaths
 from weft.routing.switch_graph import switch_graph
 
 
@@ -47,7 +48,7 @@ class Router:
         self._accelerator = np.full(len(nodes), -1, np.int32)
         self._accelerator[self._rows] = np.arange(fabric.accelerators)
         self._scale_up = ScaleUpRoutes(
-            fabric, self._accelerator, builder, lambda graph: shortest(graph, self._hashing, "even")
+            fabric, self._accelerator, builder, lambda graph: ShortestPaths("minimal", graph, self._hashing)
         )
         self._domain = self._domains()
         self._clos = find_clos(fabric, self.graph, capacity_Bps)

@@ -11,6 +11,8 @@ from weft.fabric.fabric import Fabric
 from weft.fabric.tables import FloatArray, Kind, csr
 
 _SWITCHING = (Kind.LEAF, Kind.SPINE, Kind.CORE, Kind.ROUTER)
+# Where accelerators forward for others, a NIC that stands for an accelerator's ports is a switch like any other.
+_FORWARDING = ("hamming_mesh",)
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class SwitchGraph:
     """Switches, numbered from 0, and the directed links between them that are up, sorted by the switch they leave.
 
     An optical circuit switch is no switch here: the two fibres that a circuit joins are one edge between the switches
-    at their far ends, whose resource is the first fibre's link.
+    at their far ends, whose resource is the first fibre's link. Accelerators that forward are switches, by their NICs.
 
     Attributes:
         row: int32[switches], the node row of each.
@@ -51,7 +53,8 @@ def switch_graph(fabric: Fabric, capacity_Bps: FloatArray, latency_s: FloatArray
     """
     links, nodes = fabric.links, fabric.nodes
     end = fabric.others[0].rows[0] if fabric.others else len(nodes)
-    row = np.flatnonzero(np.isin(nodes.kind[:end], _SWITCHING)).astype(np.int32)
+    kinds = (*_SWITCHING, Kind.NIC) if fabric.network.topology in _FORWARDING else _SWITCHING
+    row = np.flatnonzero(np.isin(nodes.kind[:end], kinds)).astype(np.int32)
     number = np.full(len(nodes), -1, np.int32)
     number[row] = np.arange(len(row))
     resource = np.flatnonzero((number[links.src] >= 0) & (number[links.dst] >= 0) & (capacity_Bps > 0))
