@@ -6,12 +6,13 @@ of the step.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from weft.files import Duration, Rate, Strict
+from weft.files import Duration, Rate, Strict, read_model
 
 Seconds = Annotated[Duration, Field(ge=0, le=1e6)]
 
@@ -93,6 +94,12 @@ class Scenario(Strict):
     _folder: Path = PrivateAttr(default=Path())
 
     @property
+    def steady(self) -> bool:
+        """Nothing changes while the job runs: a step's micro-batches may repeat."""
+        faults = all(fault.at == fault.reroute == 0 and fault.until is None for fault in self.faults)
+        return faults and not self.jobs and all(b.start == 0 and b.until is None for b in self.background)
+
+    @property
     def folder(self) -> Path:
         """Where relative paths start."""
         return self._folder
@@ -101,3 +108,12 @@ class Scenario(Strict):
         """The scenario with relative paths counted from a folder."""
         self._folder = folder
         return self
+
+
+def load_scenario(path: str | os.PathLike[str]) -> Scenario:
+    """Read a scenario file.
+
+    Raises:
+        ConfigError: with file, line and field.
+    """
+    return read_model(path, Scenario).placed_in(Path(path).resolve().parent)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -12,14 +12,17 @@ from weft.engines.analytic import AnalyticEngine
 from weft.engines.base import Engine
 from weft.engines.executor import Execution, execute
 from weft.engines.folding import run_folded, run_whole
-from weft.errors import UnknownName
+from weft.engines.plans import plan_on
+from weft.engines.scenario import Scenario
+from weft.errors import ConfigError, UnknownName
 from weft.fabric import Fabric
+from weft.fabric.routing_options import Routing
 from weft.workload.memory import Memory, memory_of
 from weft.workload.program import Category
 from weft.workload.spec import Job
-from weft.workload.training import Plan, plan, step_program
+from weft.workload.training import Plan, step_program
 
-ENGINES: dict[str, Callable[[Fabric, Library], Engine]] = {"analytic": AnalyticEngine}
+ENGINES = ("analytic", "fluid")
 
 
 @dataclass(frozen=True)
@@ -80,43 +83,69 @@ class StepRun:
         }
 
 
-def run_step(fabric: Fabric, job: Job, *, engine: str = "analytic", fold: bool = True) -> StepRun:
+def run_step(
+    fabric: Fabric,
+    job: Job,
+    *,
+    engine: str = "analytic",
+    fold: bool = True,
+    scenario: Scenario | None = None,
+    routing: Routing | None = None,
+) -> StepRun:
     """Run one step.
 
     Args:
         fabric: what the job runs on.
         job: the job.
-        engine: a key of `ENGINES`.
-        fold: leave out micro-batches that only repeat the pipeline's steady state.
+        engine: one of `ENGINES`.
+        fold: let one stand for all that the network treats alike, and leave out micro-batches that only repeat the
+            pipeline's steady state; the answer is the same.
+        scenario: faults, slow hosts, background traffic and other jobs; the fluid engine's only.
+        routing: how flows find their way, instead of what the cluster file says; the fluid engine's only.
 
     Raises:
-        ConfigError: the job is not possible on this fabric.
+        ConfigError: the job is not possible on this fabric, or the engine knows nothing of a scenario or routing.
+        InfeasibleError: a communication cannot end, because a part of the network is cut off.
         UnknownName: no such engine, model, stack.
     """
     if engine not in ENGINES:
         raise UnknownName("engine", engine, ENGINES)
     resolved = plan_on(fabric, job)
     memory = _memory(fabric, resolved)
-    timer = ENGINES[engine](fabric, load_library(library_for(fabric.accelerator), fabric.catalog))
+    library = load_library(library_for(fabric.accelerator), fabric.catalog)
+    if engine == "analytic":
+        if scenario is not None or routing is not None:
+            what = "scenario" if scenario is not None else "routing"
+            raise ConfigError(f"the closed form knows nothing of a {what}; use the fluid engine", field="engine")
+        runner: _Runner = _AnalyticStep(fabric, library, resolved)
+        repeats = True
+    else:
+        from weft.engines.fluid.step import fluid_step
 
-    def run(micro_batches: int) -> Execution:
-        program = step_program(replace(resolved, micro_batches=micro_batches))
-        return execute(program, timer, slowdown=resolved.overlap_slowdown)
-
+        scenario = scenario or Scenario()
+        runner = fluid_step(fabric, library, resolved, scenario=scenario, routing=routing, whole=not fold)
+        repeats = scenario.steady
     whole = resolved.micro_batches
-    done = run_folded(run, whole, resolved.mapping.pp) if fold else run_whole(run, whole)
-    return StepRun(resolved, done.execution, timer, memory, done.step_s, done.breakdown_s, done.left_out)
+    done = run_folded(runner.run, whole, resolved.mapping.pp) if fold and repeats else run_whole(runner.run, whole)
+    return StepRun(resolved, done.execution, runner.engine, memory, done.step_s, done.breakdown_s, done.left_out)
 
 
-def plan_on(fabric: Fabric, job: Job) -> Plan:
-    """Resolve a job on a fabric; see `weft.workload.training.plan`."""
-    return plan(
-        job,
-        accelerators=fabric.accelerators,
-        accelerator=fabric.catalog.get("accelerators", fabric.accelerator),
-        scale_up=fabric.plan.per_node,
-        catalog=fabric.catalog,
-    )
+class _Runner(Protocol):
+    """Runs steps of one job with different numbers of micro-batches."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    def run(self, micro_batches: int) -> Execution: ...
+
+
+class _AnalyticStep:
+    def __init__(self, fabric: Fabric, library: Library, resolved: Plan) -> None:
+        self.resolved, self.engine = resolved, AnalyticEngine(fabric, library)
+
+    def run(self, micro_batches: int) -> Execution:
+        program = step_program(replace(self.resolved, micro_batches=micro_batches))
+        return execute(program, self.engine, slowdown=self.resolved.overlap_slowdown)
 
 
 def memory_on(fabric: Fabric, job: Job) -> Memory:

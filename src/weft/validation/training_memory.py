@@ -5,7 +5,7 @@ Korthikanti et al., figures 1 and 7.
 
 from __future__ import annotations
 
-from weft.engines.step import plan_on
+from weft.engines.plans import plan_on
 from weft.fabric import Fabric
 from weft.validation.rows import Prediction, Row
 from weft.validation.training_hardware import Inexpressible

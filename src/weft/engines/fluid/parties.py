@@ -1,0 +1,95 @@
+"""A job as the fluid engine sees it: the groups behind every communication of its program, and its slow hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.engines.fluid.carrying import Family
+from weft.engines.fluid.prepare import Party
+from weft.engines.scenario import Slow
+from weft.errors import ConfigError
+from weft.fabric import Fabric
+from weft.fabric.tables import Kind
+from weft.workload.mapping import Mapping
+from weft.workload.program import Communication, Program
+
+
+def party_of(
+    fabric: Fabric,
+    mapping: Mapping,
+    program: Program,
+    *,
+    first: int = 0,
+    base: int = 0,
+    slow: Sequence[Slow] = (),
+    level: int = 0,
+    weight: float = 1.0,
+) -> Party:
+    """Return a job that runs on the accelerators from ``first`` on.
+
+    Args:
+        base: the columns of the jobs before it.
+        slow: hosts that are.
+        level, weight: its traffic's priority and share.
+
+    Raises:
+        ConfigError: it does not fit there, or a slow host does not exist.
+    """
+    if first + mapping.ranks > fabric.accelerators:
+        raise ConfigError(
+            f"a job of {mapping.ranks:,} accelerators from number {first:,} on does not fit the cluster's "
+            f"{fabric.accelerators:,}; the last first that fits is {max(0, fabric.accelerators - mapping.ranks):,}",
+            field="first",
+        )
+    found: dict[Sequence[int], Family] = {}
+    families: dict[Communication, Family] = {}
+    for communication in program.communications:
+        ranks = communication.ranks
+        if ranks not in found:
+            groups = mapping.family(ranks)
+            takers = groups[:, :1] if mapping.spans_stages(ranks) else groups
+            columns = (takers % mapping.columns + base).astype(np.int32)
+            found[ranks] = Family(groups + first, columns, (first << 20) + len(found), level, weight)
+        families[communication] = found[ranks]
+    slowness = _slowness(fabric, mapping, first, slow)
+    return Party(families, base, mapping.columns, slowness, len(program))
+
+
+def _slowness(fabric: Fabric, mapping: Mapping, first: int, slow: Sequence[Slow]) -> NDArray[np.float64]:
+    """How many times as long compute takes, by stage and column."""
+    found = np.ones(mapping.ranks)
+    rows = fabric.rows(Kind.ACCELERATOR)
+    for number, each in enumerate(slow):
+        try:
+            row = fabric.node(each.node).row
+        except ConfigError as error:
+            error.field = f"slow[{number}].node"
+            raise
+        named = np.flatnonzero((rows == row) | (fabric.nodes.parent[rows] == row))
+        if not len(named):
+            raise ConfigError(f"{each.node} is no host or accelerator; name one", field=f"slow[{number}].node")
+        own = named[(named >= first) & (named < first + mapping.ranks)] - first
+        found[own] = np.maximum(found[own], each.factor)
+    return found.reshape(mapping.pp, mapping.columns)
+
+
+def repeated(program: Program, times: int) -> Program:
+    """Return a step done several times, each one once the rank's last operation of the one before has ended."""
+    last = {rank: op for op, rank in enumerate(program.rank)}
+    whole = Program(program.ranks, communications=program.communications)
+    for turn in range(times):
+        base = len(whole)
+        whole.rank += program.rank
+        whole.stream += program.stream
+        whole.category += program.category
+        whole.seconds += program.seconds
+        whole.communication += program.communication
+        whole.label += program.label
+        whole.dependencies += [
+            tuple([base + d for d in before]) if before or not turn else (base - len(program) + last[rank],)
+            for before, rank in zip(program.dependencies, program.rank, strict=True)
+        ]
+    return whole
