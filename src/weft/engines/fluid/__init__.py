@@ -1,0 +1,1 @@
+"""The fluid engine: flows share the network by weighted max-min fairness, event by event."""
