@@ -42,7 +42,7 @@ class Hashing:
 
     def salts(self, switches: int) -> Keys:
         """Return the salt of each switch, uint64[switches]."""
-        seed = mix(np.array([self.seed]))
+        seed = mix(mix(np.array([self.seed])))  # once more than switches: 1 and 2 are not 2 and 1
         return mix(mix(np.zeros(switches, np.int64) if self.polarised else np.arange(switches)) ^ seed)
 
     def keys(

@@ -49,6 +49,9 @@ def host_ports(
     to_switch = np.flatnonzero((domain == Domain.SCALE_OUT) & (nodes.kind[lower] == Kind.NIC))
     to_switch = to_switch[graph.number[upper[to_switch]] >= 0]
     to_nic = to_nic[np.lexsort((upper[to_nic], number[lower[to_nic]]))]
+    if not len(to_nic):
+        none = np.full((fabric.accelerators, 1), -1, np.int32)
+        return HostPorts(none, none.astype(np.int16), np.stack([none, none], axis=2), none > 0, none > 0)
     accelerator = number[lower[to_nic]]
     first_nic, _ = csr(accelerator, fabric.accelerators)
     nic = np.arange(len(to_nic)) - first_nic[accelerator]

@@ -20,7 +20,7 @@ from weft.routing.clos_tables import find_clos
 from weft.routing.hashing import Hashing
 from weft.routing.host_ports import host_ports
 from weft.routing.legs import Legs, ends, make_legs
-from weft.routing.paths import Paths
+from weft.routing.paths import Paths, joined, of_matrix
 from weft.routing.policies import Network, hashed_paths, make_policy
 from weft.routing.resources import ResourceBuilder, Resources, link_state
 from weft.routing.scale_up import ScaleUpRoutes
@@ -82,8 +82,7 @@ class Router:
         relayed = legs.via >= 0
         target[relayed] = self._rows[legs.via[relayed]]
         within = self._scale_up.between(src[legs.flow], target.astype(np.int32), legs.key)
-        across = self._policy.between(legs.src, legs.dst, legs.key)
-        return self._joined(len(src), legs, within, across)
+        return self._joined(len(src), legs, within, self._across(legs))
 
     def _legs(self, src: IntArray, dst: IntArray, key: npt.NDArray[np.uint64], inside: npt.NDArray[np.bool_]) -> Legs:
         """Return the legs of all flows; flows inside a domain have one that meets no port."""
@@ -123,6 +122,16 @@ class Router:
             np.concatenate([legs.into, none])[order],
             np.concatenate([legs.via, np.full(len(own), -1)])[order],
         )
+
+    def _across(self, legs: Legs) -> Paths:
+        """Return the part of each leg between switches."""
+        apart = legs.src != legs.dst
+        crossing, same = np.flatnonzero(apart), np.flatnonzero(~apart)
+        paths = self._policy.between(legs.src[crossing], legs.dst[crossing], legs.key[crossing])
+        if not len(same):
+            return paths
+        nothing = of_matrix(np.empty((len(same), 0), np.int32), np.ones(len(same), bool))
+        return joined(len(apart), [(crossing, paths), (same, nothing)])
 
     def _joined(self, flows: int, legs: Legs, within: Paths, across: Paths) -> Paths:
         from weft.routing.assemble_kernels import assemble
