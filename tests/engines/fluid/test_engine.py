@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+
 import numpy as np
 import pytest
 
@@ -114,7 +115,7 @@ def test_a_mended_link_goes_on_where_it_stopped() -> None:
 
 def test_a_partition_is_said_and_not_waited_for() -> None:
     engine = FluidEngine(carriage([entries([(0, 1.0)])], [(0.0, [10.0], 0), (5.0, [0.0], 0)], {A: going([0])}))
-    with pytest.raises(InfeasibleError, match="unreachable: all_reduce .*link0"):
+    with pytest.raises(InfeasibleError, match=r"unreachable: all_reduce .*link0"):
         ends(engine, (0.0, A))
 
 

@@ -1,4 +1,4 @@
-"""One collective after another on the fluid engine, as nccl-tests runs them: what ``weft bench --engine fluid`` prints."""
+"""One collective after another on the fluid engine, as nccl-tests runs them."""
 
 from __future__ import annotations
 
