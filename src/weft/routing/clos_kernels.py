@@ -60,6 +60,24 @@ def _room(t: ClosTables) -> Floats:
 
 
 @kernel
+def _joined(t: ClosTables, a: int, b: int) -> bool:
+    """True where some spine still leads from leaf a to leaf b of the same plane."""
+    stage, core, p, q = t.spine_stage, t.core_stage, t.pod[a], t.pod[b]
+    first_up, first_down, s, d = stage.first[a], stage.first[b], t.first_spine[p], t.first_spine[q]
+    up_Bps, down_Bps = core.up_Bps, core.down_Bps
+    for j in range(t.first_spine[p + 1] - s):
+        if stage.up_Bps[first_up + j] <= 0 or stage.down_Bps[first_down + j] <= 0:
+            continue
+        if p == q or (t.whole[s + j] and t.whole[d + j] and core.first[s + j + 1] > core.first[s + j]):
+            return True
+        up, down = core.first[s + j], core.first[d + j]
+        for c in range(core.first[s + j + 1] - up):
+            if up_Bps[up + c] > 0 and down_Bps[down + c] > 0:
+                return True
+    return False
+
+
+@kernel
 def heights(t: ClosTables, src: npt.NDArray[np.int32], dst: npt.NDArray[np.int32]) -> npt.NDArray[np.int8]:
     """Return how many tiers above the leaves flows turn round: 0, 1 or 2; -1 where no live way is left.
 
@@ -67,14 +85,14 @@ def heights(t: ClosTables, src: npt.NDArray[np.int32], dst: npt.NDArray[np.int32
         t: the network.
         src, dst: int32[flows], leaf numbers.
     """
-    found, weights = np.empty(len(src), np.int8), _room(t)
+    found = np.empty(len(src), np.int8)
     for f in range(len(src)):
         a, b = src[f], dst[f]
         p, q = t.pod[a], t.pod[b]
         found[f] = -1
         if a == b:
             found[f] = 0
-        elif t.plane[p] == t.plane[q] and (t.intact or _weigh(t, a, b, True, weights) > 0):
+        elif t.plane[p] == t.plane[q] and (t.intact or _joined(t, a, b)):
             found[f] = 1 if p == q else 2
     return found
 
