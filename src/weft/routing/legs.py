@@ -175,11 +175,11 @@ def _hashed(
     chosen: npt.NDArray[np.bool_], nic: npt.NDArray[np.int16], key: Keys, hashing: Hashing, paths: int
 ) -> _Split:
     """Spread flows evenly over NICs; each queue pair takes one pair of ports by hash."""
-    flows, _, ends_there = chosen.shape
+    flows, ends_here, ends_there = chosen.shape
     nics = int(nic.max(initial=0)) + 1
     parts = []
     for which in range(nics):
-        mine = (chosen & (nic == which)[:, :, None]).reshape(flows, -1)
+        mine = (chosen & (nic == which)[:, :, None]).reshape(flows, ends_here * ends_there)
         count = mine.sum(axis=1)
         some = np.flatnonzero(count)
         flow, queue_pair = np.repeat(some, paths), np.tile(np.arange(paths), len(some))
