@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from weft.engines.fluid.carriage import Carriage, Carried
@@ -60,12 +59,32 @@ class FluidEngine:
 
     def peek(self) -> float:
         """When something next begins, ends or changes."""
-        return min(self._steps())[0]
+        return min(self._change_s, self.network.peek(), self._begin_s, self._other_s)
 
     def pop(self) -> tuple[float, int]:
         """Take the next step; (its time, the communication that has ended or -1)."""
-        now, _, step = min(self._steps(), key=lambda each: each[:2])
-        return now, step(now)
+        now = self.peek()
+        if now == self._change_s:
+            return now, self._change_state(now)
+        if now == self.network.peek():
+            return now, self._end_transfer(now)
+        return now, self._begin(now) if now == self._begin_s else self._background(now)
+
+    @property
+    def _change_s(self) -> float:
+        """When the network's state next changes."""
+        later = self._state + 1
+        return self.carriage.states[later].start_s if later < len(self.carriage.states) else math.inf
+
+    @property
+    def _begin_s(self) -> float:
+        """When the next communication has waited for its latency."""
+        return self._waiting[0][0] if self._waiting else math.inf
+
+    @property
+    def _other_s(self) -> float:
+        """When traffic of others next begins or ends."""
+        return self._others[0].at_s if self._others else math.inf
 
     def alone_s(self, communication: Communication) -> float:
         """Seconds of a communication with nothing else in flight, on the network as it is at first."""
@@ -87,17 +106,6 @@ class FluidEngine:
         if not self._flights:
             return ""
         return self.carriage.unreachable([flight.carried for flight in self._flights.values()])
-
-    def _steps(self) -> list[tuple[float, int, Callable[[float], int]]]:
-        """What may come next: (when, which first at one time, how)."""
-        states = self.carriage.states
-        change = states[self._state + 1].start_s if self._state + 1 < len(states) else math.inf
-        return [
-            (change, 0, self._change_state),
-            (self.network.peek(), 1, self._end_transfer),
-            (self._waiting[0][0] if self._waiting else math.inf, 2, self._begin),
-            (self._others[0].at_s if self._others else math.inf, 3, self._background),
-        ]
 
     def _change_state(self, now_s: float) -> int:
         before, after = self.carriage.states[self._state : self._state + 2]
