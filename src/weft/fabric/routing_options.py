@@ -23,7 +23,10 @@ class Routing(Strict):
         1, ge=1, le=4096, description="queue pairs of a connection, each hashed by itself; messages are split evenly"
     )
     flowlets: int = Field(
-        16, ge=1, le=4096, description="with flowlet: how many flowlets, each on a path of its own, make a transfer"
+        16,
+        ge=1,
+        le=4096,
+        description="with flowlet, valiant and ugal: how many parts, each on a path of its own, make a transfer",
     )
     weighted: bool = Field(
         True,

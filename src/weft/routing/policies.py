@@ -1,11 +1,13 @@
 """Which policy goes with which network: the one place that knows their names.
 
-| policy | folded Clos | any other network |
-|---|---|---|
-| adaptive, minimal | evenly over all ways | evenly over shortest paths |
-| spray | the same; with ``weighted: false`` obliviously | evenly over shortest paths |
-| ecmp, flowlet | hashed, hop by hop | hashed over shortest paths |
-| static | from a file, else as ecmp | the same |
+| policy | folded Clos |
+|---|---|
+| adaptive, minimal | evenly over all ways |
+| spray | the same; with ``weighted: false`` obliviously |
+| ecmp, flowlet | hashed, hop by hop |
+| static | from a file, else as ecmp |
+
+Other networks: `weft.routing.direct_policies`.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from weft.fabric.fabric import Fabric
 from weft.fabric.routing_options import Routing
 from weft.routing.clos import Clos, How, add_bundles
 from weft.routing.clos_tables import ClosTables
+from weft.routing.direct_policies import DirectPolicies
 from weft.routing.hashing import Hashing
 from weft.routing.policy import Policy
 from weft.routing.resources import ResourceBuilder
@@ -66,7 +69,7 @@ def make_policy(network: Network, resources: ResourceBuilder) -> Policy:
 
 def _named(name: str, network: Network, resources: ResourceBuilder) -> Policy:
     if network.clos is None:
-        return _shortest(name, network)
+        return DirectPolicies(network.fabric, network.routing, network.graph, network.hashing).make(name)
     if name not in _CLOS:
         raise ConfigError(
             f"{name} is for direct networks; for {network.fabric.network.topology} choose {', '.join(_CLOS)}",
