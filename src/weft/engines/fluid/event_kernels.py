@@ -48,35 +48,63 @@ def begin(
     now = net.clock[NOW]
     net.tally[SLOTS_FREE] -= 1
     slot: int = net.slots[net.tally[SLOTS_FREE]]["free"]
-    first = net.tally[ENTRIES]
     transfer = net.slots[slot]
     transfer["token"], transfer["level"], transfer["weight"], transfer["cap"] = token, level, weight, cap
-    transfer["rate"], transfer["left"], transfer["since"], transfer["end"] = 0.0, size_bytes, now, np.inf
-    transfer["first"], transfer["entries"] = first, 0
-    transfer["limit"], transfer["limited_since"] = UNSOLVED, now
+    transfer["rate"], transfer["left"], transfer["since"] = 0.0, size_bytes, now
     transfer["place"], transfer["member"] = -1, 0
-    if size_bytes <= 0.0:
+    _enlist(net, slot, resource, usage)
+    return slot
+
+
+@kernel
+def _enlist(net: Network, slot: int, resource: Integers, usage: Floats) -> None:
+    """Let a transfer at rest use resources from now on."""
+    transfer, now = net.slots[slot], net.clock[NOW]
+    transfer["end"], transfer["limit"], transfer["limited_since"] = np.inf, UNSOLVED, now
+    transfer["first"], transfer["entries"] = net.tally[ENTRIES], 0
+    if transfer["left"] <= 0.0:
         set_end(net, slot, now)
     elif len(resource) == 0:
-        transfer["limit"] = CAPPED if cap < np.inf else UNLIMITED
-        transfer["rate"] = cap
-        if cap > 0.0:
-            set_end(net, slot, now + size_bytes / cap)
+        transfer["limit"] = CAPPED if transfer["cap"] < np.inf else UNLIMITED
+        transfer["rate"] = transfer["cap"]
+        if transfer["cap"] > 0.0:
+            set_end(net, slot, now + transfer["left"] / transfer["cap"])
     else:
+        for i in range(len(resource)):
+            entry = net.pool[net.tally[ENTRIES] + i]
+            entry["resource"], entry["usage"] = resource[i], usage[i]
         transfer["entries"] = len(resource)
         net.tally[ENTRIES] += len(resource)
-        for i in range(len(resource)):
-            net.pool[first + i]["resource"] = resource[i]
-            net.pool[first + i]["usage"] = usage[i]
         if net.tally[STREAMING] == 0:
-            net.tally[CLASS], net.tally[MIXED] = level, 0
-        elif level != net.tally[CLASS]:
+            net.tally[CLASS], net.tally[MIXED] = transfer["level"], 0
+        elif transfer["level"] != net.tally[CLASS]:
             net.tally[MIXED] = 1
         net.tally[STREAMING] += 1
         chain(net, slot)
         net.slots[net.tally[FRESH]]["fresh"] = slot
         net.tally[FRESH] += 1
-    return slot
+
+
+@kernel
+def reroute(net: Network, slot: int, resource: Integers, usage: Floats) -> None:
+    """Let what is left of a transfer use other resources from now on. There is room for its entries."""
+    transfer, now = net.slots[slot], net.clock[NOW]
+    _take_off(net, slot)
+    if now > transfer["since"]:
+        transfer["left"] = max(0.0, transfer["left"] - transfer["rate"] * (now - transfer["since"]))
+    transfer["rate"], transfer["since"] = 0.0, now
+    _enlist(net, slot, resource, usage)
+
+
+@kernel
+def _take_off(net: Network, slot: int) -> None:
+    """Take a transfer off its resources and out of the heap of ends; a fresh one gets its rate first."""
+    if net.slots[slot]["entries"] > 0:
+        if net.slots[slot]["limit"] == UNSOLVED:
+            solve(net)
+        unchain(net, slot)
+        net.tally[STREAMING] -= 1
+    drop_end(net, slot)
 
 
 @kernel
@@ -124,11 +152,8 @@ def end_next(net: Network, slots: Integers) -> int:
 
 @kernel
 def withdraw(net: Network, slot: int) -> None:
-    """Take a transfer out now, not a fresh one; its slot may be read until the next one begins."""
-    drop_end(net, slot)
-    if net.slots[slot]["entries"] > 0:
-        unchain(net, slot)
-        net.tally[STREAMING] -= 1
+    """Take a transfer out now; its slot may be read until the next one begins."""
+    _take_off(net, slot)
     net.slots[net.tally[SLOTS_FREE]]["free"] = slot
     net.tally[SLOTS_FREE] += 1
 

@@ -66,6 +66,7 @@ class FluidNetwork:
         self._now = 0.0
         self._next: float | None = math.inf  # the next end; None while it has to be worked out
         self._ends = np.empty(len(self._net.slots), np.int64)
+        # With `account`, of every transfer that has ended: the resource that limited it longest and its seconds, or -1
         self.limited_by: dict[int, tuple[int, float]] = {}
 
     def __len__(self) -> int:
@@ -100,12 +101,12 @@ class FluidNetwork:
             level: traffic class; a lower one goes first, whatever that leaves to others.
         """
         self._reach(now_s)
-        if token in self._slot:
+        if token in self._slot or token in self._ended:
             raise InternalError(f"transfer {token} is in flight already")
-        resource = np.asarray(resource, np.int64)
-        self._make_room(1, len(resource))
+        entries = np.asarray(resource, np.int64)
+        self._make_room(1, len(entries))
         self._slot[token] = self._do.begin(
-            self._net, token, resource, np.asarray(usage, np.float64), float(size_bytes), weight, cap_Bps, level
+            self._net, token, entries, np.asarray(usage, np.float64), float(size_bytes), weight, cap_Bps, level
         )
         self._next = None
 
@@ -128,7 +129,7 @@ class FluidNetwork:
         count = len(named)
         slots = np.empty(count, np.int64)
         numbers: list[int] = named.tolist()
-        if len(set(numbers)) < count or not self._slot.keys().isdisjoint(numbers):
+        if len(set(numbers)) < count or not {*self._slot, *self._ended}.isdisjoint(numbers):
             raise InternalError("a transfer is in flight already")
         entries = np.ascontiguousarray(resource, np.int64)
         self._make_room(count, len(entries))
@@ -152,9 +153,7 @@ class FluidNetwork:
         """When the next transfer ends if nothing else happens; infinity where none does."""
         if self._ended:
             return self._now
-        if self._next is None:
-            self._next = self._do.next_end(self._net)
-        return self._next
+        return self._solve()
 
     def pop(self) -> tuple[float, int]:
         """Take the next end: (seconds, token). Those of one instant come in the order of their tokens."""
@@ -172,9 +171,11 @@ class FluidNetwork:
         return self._now, self._ended.pop()
 
     def cancel(self, token: int, now_s: float) -> None:
-        """Take a transfer out of flight; it never ends."""
+        """Take a transfer out of flight; it never ends, even where it was about to at this instant."""
         self._reach(now_s)
-        self.peek()
+        if token in self._ended:
+            self._ended.remove(token)
+            return
         slot = self._at(token)
         self._do.withdraw(self._net, slot)
         del self._slot[token]
@@ -182,12 +183,14 @@ class FluidNetwork:
         self._next = None
 
     def reroute(self, token: int, resource: npt.ArrayLike, usage: npt.ArrayLike, now_s: float) -> None:
-        """Send what is left of a transfer another way; what limited it is counted from here."""
-        net, left = self._net, self.remaining(token, now_s)
-        transfer = net.slots[self._at(token)]
-        weight, cap, level = float(transfer["weight"]), float(transfer["cap"]), int(transfer["level"])
-        self.cancel(token, now_s)
-        self.start(token, resource, usage, left, now_s, weight=weight, cap_Bps=cap, level=level)
+        """Send what is left of a transfer, if anything, another way; what limited it is counted from here."""
+        self._reach(now_s)
+        if token in self._ended:
+            return
+        entries = np.asarray(resource, np.int64)
+        self._make_room(0, len(entries))
+        self._do.reroute(self._net, self._at(token), entries, np.asarray(usage, np.float64))
+        self._next = None
 
     def set_capacity(self, resources: npt.ArrayLike, capacity_Bps: npt.ArrayLike, now_s: float) -> None:
         """Give resources other capacities from now on; transfers on one with 0 stall until it comes back."""
@@ -200,32 +203,35 @@ class FluidNetwork:
         """Bytes that a transfer has yet to send at a time, by default that of the latest change."""
         if now_s is not None:
             self._reach(now_s)
-        slot = self._at(token)
-        rate, net = self.rate(token), self._net
-        gone = rate * (self._now - float(net.slots[slot]["since"])) if self._now > net.slots[slot]["since"] else 0.0
-        return max(0.0, float(net.slots[slot]["left"]) - gone)
+        if token in self._ended:
+            return 0.0
+        # What changes now has no part in what is gone by now, so rates need not be worked out for it
+        transfer = self._net.slots[self._at(token)]
+        past_s = self._now - float(transfer["since"])
+        return max(0.0, float(transfer["left"]) - (float(transfer["rate"]) * past_s if past_s > 0 else 0.0))
 
     def rate(self, token: int) -> float:
         """B/s of a transfer now."""
-        self.peek()
+        self._solve()
         return float(self._net.slots[self._at(token)]["rate"])
 
     def rates(self, tokens: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """B/s of transfers now."""
-        self.peek()
+        self._solve()
         named: list[int] = np.asarray(tokens).tolist()
         return self._net.slots["rate"][[self._at(token) for token in named]]
 
     @property
     def stalled(self) -> list[int]:
         """Tokens of transfers that do not move, in order."""
-        self.peek()
-        return sorted(token for token, slot in self._slot.items() if self._net.slots[slot]["end"] == math.inf)
+        self._solve()
+        slots = self._net.slots
+        return sorted(token for token, slot in self._slot.items() if slots[slot]["rate"] == 0 < slots[slot]["left"])
 
     @property
     def load_Bps(self) -> npt.NDArray[np.float64]:
         """float64[resources], what each carries now."""
-        self.peek()
+        self._solve()
         return self._net.rows["load"].copy()
 
     @property
@@ -248,6 +254,12 @@ class FluidNetwork:
         """What the groups carried over time; with ``account`` and ``group``."""
         net = self._settled()
         return Timeline(float(net.clock[self._rows.BIN]), net.bins.copy())
+
+    def _solve(self) -> float:
+        """See that all rates are right; when the next transfer ends."""
+        if self._next is None:
+            self._next = float(self._do.next_end(self._net))
+        return self._next
 
     def _at(self, token: int) -> int:
         if token not in self._slot:
@@ -281,9 +293,10 @@ class FluidNetwork:
 
     def _note_limit(self, token: int, slot: int) -> None:
         if self._net.tally[self._rows.ACCOUNTED]:
-            self.limited_by[token] = self._do.longest_limit(self._net, slot)
+            resource, seconds = self._do.longest_limit(self._net, slot)
+            self.limited_by[token] = int(resource), float(seconds)
 
     def _settled(self) -> Network:
-        self.peek()
+        self._solve()
         self._do.settle(self._net)
         return self._net

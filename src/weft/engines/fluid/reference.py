@@ -40,17 +40,17 @@ def max_min(
             for f in growing:
                 for resource, share in usage[f].items():
                     demand[resource] += share * weight[f]
-            stops = [left[l] / demand[l] if demand[l] else math.inf for l in range(len(left))]
+            stops = [left[r] / demand[r] if demand[r] else math.inf for r in range(len(left))]
             rise = min([*stops, *(cap_Bps[f] / weight[f] - water for f in growing)])
             if math.isinf(rise):
                 for f in growing:
                     rate[f] = math.inf
                 break
             water += rise
-            left = [max(0.0, left[l] - rise * demand[l]) for l in range(len(left))]
-            full = {l for l in range(len(left)) if stops[l] <= rise + _SAME * water}
+            left = [max(0.0, left[r] - rise * demand[r]) for r in range(len(left))]
+            full = {r for r in range(len(left)) if stops[r] <= rise + _SAME * water}
             stopped = {
-                f for f in growing if cap_Bps[f] / weight[f] <= water * (1 + _SAME) or any(l in full for l in usage[f])
+                f for f in growing if cap_Bps[f] / weight[f] <= water * (1 + _SAME) or any(r in full for r in usage[f])
             }
             for f in stopped:
                 rate[f] = min(water * weight[f], cap_Bps[f])
