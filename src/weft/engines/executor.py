@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,12 @@ class Execution:
         return float(self.end_s.max()) if len(self.end_s) else 0.0
 
 
-def execute(program: Program, engine: Engine, *, slowdown: float = 0.0) -> Execution:
+#: Told (operations done, of how many) every so often.
+Progress = Callable[[int, int], None]
+_EVERY = 4096
+
+
+def execute(program: Program, engine: Engine, *, slowdown: float = 0.0, progress: Progress | None = None) -> Execution:
     """Run a program on an engine.
 
     Args:
@@ -47,13 +53,14 @@ def execute(program: Program, engine: Engine, *, slowdown: float = 0.0) -> Execu
         engine: what times its communication.
         slowdown: fraction of its rate that compute loses while a collective of the same rank runs beside it (collective
             kernels occupy multiprocessors and memory bandwidth).
+        progress: told how far the run is, where it goes event by event.
 
     Raises:
         InfeasibleError: a communication will never end, because a part of the network is cut off.
         InternalError: operations wait for each other in a circle.
     """
     swept = None if engine.contends or program.joint else sweep(program, _alone_s(program, engine), slowdown)
-    start, end = swept or _run_events(program, engine, slowdown)
+    start, end = swept or _run_events(program, engine, slowdown, progress)
     return Execution(program, np.array(start), np.array(end))
 
 
@@ -65,7 +72,9 @@ def _alone_s(program: Program, engine: Engine) -> list[float]:
     return seconds
 
 
-def _run_events(program: Program, engine: Engine, slowdown: float) -> tuple[list[float], list[float]]:
+def _run_events(
+    program: Program, engine: Engine, slowdown: float, progress: Progress | None
+) -> tuple[list[float], list[float]]:
     """Start and end of every operation, event by event."""
     count = len(program)
     waiting, followers = _dependencies(program)
@@ -100,6 +109,8 @@ def _run_events(program: Program, engine: Engine, slowdown: float) -> tuple[list
             ended = () if op < 0 else joined.members(op)
             for op in ended:
                 compute.crowd(op, now, -1)
+        if progress is not None and (done + len(ended)) // _EVERY > done // _EVERY:
+            progress(done + len(ended), count)
         done += len(ended)
         for op in ended:
             end[op] = now

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from weft.collectives import Library, library_for, load_library
 from weft.engines.analytic import AnalyticEngine
 from weft.engines.base import Engine
-from weft.engines.executor import Execution, execute
+from weft.engines.executor import Execution, Progress, execute
 from weft.engines.folding import run_folded, run_whole
 from weft.engines.plans import plan_on
 from weft.engines.scenario import Scenario
@@ -21,6 +21,10 @@ from weft.workload.memory import Memory, memory_of
 from weft.workload.program import Category
 from weft.workload.spec import Job
 from weft.workload.training import Plan, step_program
+
+if TYPE_CHECKING:
+    from weft.engines.fluid.link_use import LinkUse
+    from weft.engines.fluid.step import FluidStep
 
 ENGINES = ("analytic", "fluid")
 
@@ -37,6 +41,8 @@ class StepRun:
         step_s: seconds of the whole step.
         breakdown_s: where they go; see `weft.engines.executor.breakdown`.
         folded: micro-batches left out of ``execution`` because they repeat.
+        links: how the links were used in ``execution``, where that was asked for.
+        fluid: the job on its folded network, where the fluid engine ran it.
     """
 
     plan: Plan
@@ -46,6 +52,8 @@ class StepRun:
     step_s: float
     breakdown_s: dict[str, float]
     folded: int
+    links: LinkUse | None = None
+    fluid: FluidStep | None = None
 
     @property
     def tokens_per_s(self) -> float:
@@ -91,6 +99,8 @@ def run_step(
     fold: bool = True,
     scenario: Scenario | None = None,
     routing: Routing | None = None,
+    watch: bool = False,
+    progress: Progress | None = None,
 ) -> StepRun:
     """Run one step.
 
@@ -102,6 +112,8 @@ def run_step(
             pipeline's steady state; the answer is the same.
         scenario: faults, slow hosts, background traffic and other jobs; the fluid engine's only.
         routing: how flows find their way, instead of what the cluster file says; the fluid engine's only.
+        watch: also tell how links were used, which takes another run; the fluid engine's only.
+        progress: told how far the run is.
 
     Raises:
         ConfigError: the job is not possible on this fabric, or the engine knows nothing of a scenario or routing.
@@ -114,20 +126,25 @@ def run_step(
     memory = _memory(fabric, resolved)
     library = load_library(library_for(fabric.accelerator), fabric.catalog)
     if engine == "analytic":
-        if scenario is not None or routing is not None:
-            what = "scenario" if scenario is not None else "routing"
+        if scenario is not None or routing is not None or watch:
+            what = "scenario" if scenario is not None else "routing" if routing is not None else "link"
             raise ConfigError(f"the closed form knows nothing of a {what}; use the fluid engine", field="engine")
         runner: _Runner = _AnalyticStep(fabric, library, resolved)
-        repeats = True
+        fluid, repeats = None, True
     else:
         from weft.engines.fluid.step import fluid_step
 
         scenario = scenario or Scenario()
-        runner = fluid_step(fabric, library, resolved, scenario=scenario, routing=routing, whole=not fold)
+        fluid = runner = fluid_step(
+            fabric, library, resolved, scenario=scenario, routing=routing, whole=not fold, progress=progress
+        )
         repeats = scenario.steady
     whole = resolved.micro_batches
     done = run_folded(runner.run, whole, resolved.mapping.pp) if fold and repeats else run_whole(runner.run, whole)
-    return StepRun(resolved, done.execution, runner.engine, memory, done.step_s, done.breakdown_s, done.left_out)
+    links = fluid.link_use(whole - done.left_out) if fluid is not None and watch else None
+    return StepRun(
+        resolved, done.execution, runner.engine, memory, done.step_s, done.breakdown_s, done.left_out, links, fluid
+    )
 
 
 class _Runner(Protocol):

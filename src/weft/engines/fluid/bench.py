@@ -11,6 +11,7 @@ import numpy as np
 from weft.collectives import Estimate, Library, busbw, canonical, estimate
 from weft.engines.fluid.carrying import Family
 from weft.engines.fluid.engine import FluidEngine
+from weft.engines.fluid.link_use import LinkUse, Watch
 from weft.engines.fluid.prepare import Party, Prepared, prepare
 from weft.engines.scenario import Scenario
 from weft.errors import InfeasibleError
@@ -24,7 +25,7 @@ class FluidBench:
 
     Attributes:
         prepared: its transfers, folded.
-        engine: as the last run left it.
+        engine: as the last run left it; it keeps what links carry.
     """
 
     def __init__(
@@ -54,7 +55,16 @@ class FluidBench:
         self.prepared: Prepared = prepare(
             fabric, library, [party], scenario=scenario, routing=routing, algorithm=algorithm
         )
-        self.engine = FluidEngine(self.prepared.carriage)
+        self._watch = Watch(self.prepared)
+        self.engine = FluidEngine(self.prepared.carriage, watch=self._watch.rows)
+
+    def closed_form(self, size_bytes: float) -> Estimate:
+        """What the closed form says of a collective, which has its links to itself."""
+        return estimate(self.kind, size_bytes, self.group, library=self.library, algorithm=self.algorithm)
+
+    def link_use(self) -> LinkUse:
+        """How the links were used in the last run."""
+        return self._watch.use(self.engine)
 
     def run(self, size_bytes: float) -> Estimate:
         """Time one collective, which starts when the scenario does.
@@ -62,7 +72,7 @@ class FluidBench:
         Raises:
             InfeasibleError: it cannot end, because a part of the network is cut off.
         """
-        row = estimate(self.kind, size_bytes, self.group, library=self.library, algorithm=self.algorithm)
+        row = self.closed_form(size_bytes)
         if row.algorithm == "none":
             return row
         (communication,) = self.prepared.taking[0][self.communications[size_bytes]].communications

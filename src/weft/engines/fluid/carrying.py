@@ -6,8 +6,9 @@ from the router. O(flows · path length), in whole arrays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,11 +72,15 @@ class Carrier:
 
     Attributes:
         patterns: all that has been routed.
+        sources: for each pattern, its family and what makes its flows again.
+        users: the communications that go by each pattern.
     """
 
     def __init__(self, fabric: Fabric, library: Library, routers: Sequence[Router], algorithm: str = "auto") -> None:
         self.fabric, self.library, self.routers, self.algorithm = fabric, library, routers, algorithm
         self.patterns: list[Pattern] = []
+        self.sources: list[tuple[Family, Callable[[], Sequence[Flows]]]] = []
+        self.users: dict[int, list[Communication]] = {}
         self._layouts: dict[Family, list[tuple[NDArray[np.int64], Layout]]] = {}
         self._number: dict[tuple[object, ...], int] = {}
 
@@ -98,6 +103,8 @@ class Carrier:
                 self._number[key] = len(self.patterns)
                 pattern = self._pattern(layout, choice, communication.rate_x, groups, family)
                 self.patterns.append(pattern)
+                self.sources.append((family, partial(choice.flows, layout)))
+            self.users.setdefault(self._number[key], []).append(communication)
             found.append((self._number[key], choice))
         return found
 
@@ -137,6 +144,7 @@ class Carrier:
         weight, stage = np.full(count, family.weight), np.zeros(count, np.int32)
         pattern = Pattern(order, family.columns, (), each, stage, weight, family.level, entries)
         self.patterns.append(pattern)
+        self.sources.append((family, lambda: (flows,)))
         return len(self.patterns) - 1
 
 

@@ -10,6 +10,9 @@ import heapq
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from weft.engines.fluid.carriage import Carriage, Carried
 from weft.engines.fluid.network import FluidNetwork
 from weft.workload.program import Communication
@@ -35,14 +38,21 @@ class FluidEngine:
     name = "fluid"
     contends = True
 
-    def __init__(self, carriage: Carriage, *, watch: bool = False) -> None:
+    def __init__(self, carriage: Carriage, *, watch: NDArray[np.int64] | None = None) -> None:
+        """Begin on an idle network.
+
+        Args:
+            carriage: what moves, and over what.
+            watch: int64[resource classes], rows of the network's timeline, to keep what links carry and what limits.
+        """
         self.carriage, self.watch = carriage, watch
         self._alone: dict[Communication, float] = {}
         self.reset()
 
     def reset(self) -> None:
         """Begin again, at time 0 on an idle network."""
-        self.network = FluidNetwork(self.carriage.states[0].capacity_Bps, account=self.watch)
+        capacity_Bps = self.carriage.states[0].capacity_Bps
+        self.network = FluidNetwork(capacity_Bps, account=self.watch is not None, group=self.watch)
         self._state = 0
         self._flights: dict[int, _Flight] = {}
         self._waiting: list[tuple[float, int]] = []

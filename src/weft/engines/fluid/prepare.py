@@ -58,6 +58,8 @@ class Prepared:
         router: of the network at first.
         taking: for each party, how its classes take part in each communication.
         slowness: for each party, float64[stages, classes]; None where nobody is slow.
+        capacity: for each state of the network, float64[resources + 1], what every resource can carry; 0 the last.
+        carrier: what routed everything, and can say whose flows a link carries.
     """
 
     carriage: Carriage
@@ -65,6 +67,8 @@ class Prepared:
     router: Router
     taking: Sequence[Mapping[Communication, Taking]]
     slowness: Sequence[NDArray[np.float64] | None]
+    capacity: Sequence[NDArray[np.float64]]
+    carrier: Carrier
 
     def expanded(self, program: Program, party: int = 0) -> Program:
         """A party's program, written out for its classes of columns."""
@@ -126,7 +130,7 @@ def prepare(
         np.array([carrier.patterns[number].level for number in pattern_of], np.int64),
         tuple(sorted(events, key=lambda event: (event.at_s, event.begins))),
     )
-    return Prepared(carriage, classes, routers[0][0], taking, slowness)
+    return Prepared(carriage, classes, routers[0][0], taking, slowness, capacity, carrier)
 
 
 def _routers(

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from weft.collectives import Library
 from weft.engines.analytic import AnalyticEngine
-from weft.engines.executor import Execution, execute
+from weft.engines.executor import Execution, Progress, execute
 from weft.engines.expand import merge
 from weft.engines.fluid.engine import FluidEngine
+from weft.engines.fluid.link_use import LinkUse, Watch
 from weft.engines.fluid.parties import party_of, repeated
 from weft.engines.fluid.prepare import Prepared, prepare
 from weft.engines.plans import plan_on
@@ -52,6 +53,7 @@ class FluidStep:
         algorithm: str = "auto",
         whole: bool = False,
         others: Sequence[Beside] = (),
+        progress: Progress | None = None,
     ) -> None:
         program = step_program(resolved)
         parties = [party_of(fabric, resolved.mapping, program, first=scenario.first, slow=scenario.slow)]
@@ -76,6 +78,14 @@ class FluidStep:
             fabric, library, parties, scenario=scenario, routing=routing, algorithm=algorithm, whole=whole
         )
         self.engine = FluidEngine(self.prepared.carriage)
+        self._progress = progress
+
+    def link_use(self, micro_batches: int) -> LinkUse:
+        """Run a step once more, and tell how it uses the links."""
+        watch = Watch(self.prepared)
+        self.engine = FluidEngine(self.prepared.carriage, watch=watch.rows)
+        self.run(micro_batches)
+        return watch.use(self.engine)
 
     def run(self, micro_batches: int) -> Execution:
         """Run a step with so many micro-batches.
@@ -89,7 +99,7 @@ class FluidStep:
         own = self.prepared.expanded(program)
         others = [self.prepared.expanded(each, 1 + number) for number, each in enumerate(self._others)]
         self.engine.reset()
-        done = execute(merge([own, *others]), self.engine, slowdown=self.plan.overlap_slowdown)
+        done = execute(merge([own, *others]), self.engine, slowdown=self.plan.overlap_slowdown, progress=self._progress)
         if not others:
             return done
         return Execution(own, done.start_s[: len(own)], done.end_s[: len(own)])
@@ -103,6 +113,7 @@ def fluid_step(
     scenario: Scenario,
     routing: Routing | None = None,
     whole: bool = False,
+    progress: Progress | None = None,
 ) -> FluidStep:
     """Prepare a job's step, and those of the jobs that a scenario puts beside it.
 
@@ -123,7 +134,9 @@ def fluid_step(
         plan = plan_on(fabric, spec)
         others.append(Beside(job, plan, 1 + math.ceil(own_s / _alone_s(fabric, library, plan))))
     _check_apart(scenario, resolved, others)
-    return FluidStep(fabric, library, resolved, scenario=scenario, routing=routing, whole=whole, others=others)
+    return FluidStep(
+        fabric, library, resolved, scenario=scenario, routing=routing, whole=whole, others=others, progress=progress
+    )
 
 
 def _alone_s(fabric: Fabric, library: Library, resolved: Plan) -> float:
