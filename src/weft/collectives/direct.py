@@ -6,7 +6,12 @@ transfer to the next rank, by all ranks, as nccl-tests does it.
 
 from __future__ import annotations
 
+import numpy as np
+
 from weft.collectives.cost import Cost, Stage, outer_units, spread, unit_ranks
+from weft.collectives.flows import Flows, edges, over_groups
+from weft.collectives.layout import Layout
+from weft.collectives.pairs import across_units, within_units
 from weft.collectives.schedule import Phase, Schedule, Transfer
 from weft.fabric.group import CommGroup
 
@@ -32,6 +37,23 @@ def schedule(kind: str, ranks: int, size_bytes: float) -> Schedule:
     gather = Phase(tuple(Transfer(i, j, i) for i, j in pairs))
     phases = {"all_reduce": (scatter, gather), "reduce_scatter": (scatter,), "all_gather": (gather,)}[kind]
     return Schedule(kind, NAME, n, n, size_bytes / n, phases if n > 1 else ())
+
+
+def flows(kind: str, layout: Layout) -> tuple[Flows, ...]:
+    """Every two ranks, each pair at its own rate; see `weft.collectives.pairs` for very many ranks."""
+    n, each, peers = layout.ranks, np.arange(layout.ranks), ("peers", "peers")
+    if kind == "send_recv":
+        return (over_groups(layout, [edges(each, np.roll(each, -1), 1.0, each)], ("copy", "copy")),)
+    if kind in ("broadcast", "reduce"):
+        star = edges(0, each[1:], 1.0, each[1:])
+        return (over_groups(layout, [star if kind == "broadcast" else star.back()], peers),)
+    share = (2 if kind == "all_reduce" else 1) / n
+    near, far = within_units(layout), across_units(layout)
+    parts = [
+        edges(near.src, near.dst, near.bytes_x * share, near.channel),
+        edges(far.src, far.dst, far.bytes_x * share, far.channel + n),
+    ]
+    return (over_groups(layout, parts, peers),)
 
 
 def cost(kind: str, group: CommGroup) -> Cost:

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
+
 from weft.collectives.cost import Cost, Stage, outer_units, unit_ranks
+from weft.collectives.flows import Flows, edges, over_groups
+from weft.collectives.layout import Layout
 from weft.collectives.schedule import Phase, Schedule, Transfer
 from weft.errors import ConfigError
 from weft.fabric.group import CommGroup
@@ -42,6 +46,14 @@ def schedule(kind: str, ranks: int, size_bytes: float) -> Schedule:
     doubling.reverse()
     phases = {"all_reduce": halving + doubling, "reduce_scatter": halving, "all_gather": doubling}[kind]
     return Schedule(kind, NAME, ranks, ranks, size_bytes / ranks, tuple(phases))
+
+
+def flows(kind: str, layout: Layout) -> tuple[Flows, ...]:
+    """Every exchange at distance 1, 2, 4 and on, in one channel: all ranks go from step to step together."""
+    bits = require_power_of_two(layout.ranks)
+    ways, each = 2 if kind == "all_reduce" else 1, np.arange(layout.ranks)
+    parts = [edges(layout.order, layout.order[each ^ (1 << step)], ways / (2 << step), 0) for step in range(bits)]
+    return (over_groups(layout, parts, ("copy", "copy")),)
 
 
 def cost(kind: str, group: CommGroup) -> Cost:

@@ -9,6 +9,10 @@ from __future__ import annotations
 import itertools
 
 from weft.collectives.cost import Cost, Stage, inner_ranks, outer_units, used
+from weft.collectives.flows import Flows, edges, over_groups
+from weft.collectives.inside import neighbours
+from weft.collectives.layout import Layout
+from weft.collectives.ring import rails
 from weft.collectives.schedule import Phase, Schedule, Transfer
 from weft.errors import ConfigError
 from weft.fabric.group import CommGroup
@@ -52,6 +56,18 @@ def schedule(kind: str, ranks: int, size_bytes: float, per_unit: int = 1) -> Sch
 def _across(hops: list[tuple[int, int, int, int]], many: int, r: int, *, reduce: bool) -> Phase:
     """Step ``r`` of the rail rings: the chunk turns inside its rail's run of ``many`` chunks."""
     return Phase(tuple(Transfer(src, dst, p * many + (u - r) % many) for src, dst, p, u in hops), reduce=reduce)
+
+
+def flows(kind: str, layout: Layout) -> tuple[Flows, ...]:
+    """A ring in each unit, then a ring over the units on each rail, then the rings in the units again."""
+    g, many, copy = layout.width, layout.units, ("copy", "copy")
+    inner = neighbours(layout)
+    inner = edges(inner.src, inner.dst, inner.bytes_x * (g - 1) / g, inner.channel)
+    ways = 2 if kind == "all_reduce" else 1
+    inside = [over_groups(layout, [inner], copy)] if g > 1 else []
+    across = [over_groups(layout, [rails(layout, ways * (many - 1) / many)], copy)] if many > 1 else []
+    parts = {"all_reduce": inside + across + inside, "reduce_scatter": inside + across, "all_gather": across + inside}
+    return tuple(parts[kind])
 
 
 def cost(kind: str, group: CommGroup) -> Cost:

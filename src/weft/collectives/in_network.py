@@ -10,8 +10,13 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
+
 from weft.collectives import tree
+from weft.collectives.aggregation import aggregation_trees, scale_up_switches
 from weft.collectives.cost import Cost, Stage, inner_ranks, outer_units
+from weft.collectives.flows import Flows, edges, over_groups
+from weft.collectives.layout import Layout
 from weft.collectives.schedule import Phase, Schedule, Transfer
 from weft.errors import ConfigError
 from weft.fabric.group import CommGroup
@@ -85,6 +90,39 @@ def _sharp(ranks: int, g: int, many: int) -> list[Phase]:
     return [up, Phase(tuple(Transfer(top, rank, p) for rank, p in owners))]
 
 
+def flows(kind: str, layout: Layout) -> tuple[Flows, ...]:
+    """Ranks to the switch of their unit and back; across, owners on twin trees or up and down an aggregation tree.
+
+    Inside one unit all ranks advance together: what the switch adds or copies is for all. Across units each place is a
+    channel: its chunk inside, and its rail outside.
+    """
+    g, n, many = layout.width, layout.ranks, layout.units
+    each = np.arange(n)
+    out_x, in_x = {
+        "all_reduce": (1 + 1 / g, 1 + 1 / g),
+        "reduce_scatter": (1.0, 1 / g),
+        "all_gather": (1 / g, 1.0),
+        "broadcast": (each == 0, each != 0),
+        "reduce": (each != 0, each == 0),
+    }[kind]
+    switch = n + layout.unit
+    channel = layout.place if many > 1 else 0
+    parts = [edges(each, switch, out_x, channel), edges(switch, each, in_x, channel)]
+    further = scale_up_switches(layout)
+    sharp = many > 1 and _reduces_outside(layout.group)
+    how = ("multicast", "switch" if sharp else "exchange")
+    if many > 1 and not sharp:
+        down = tree.double(layout)
+        parts += [down, down.back()]
+    inside = over_groups(layout, parts, how, further)
+    return (inside.beside(aggregation_trees(layout, 1 / g)) if sharp else inside,)
+
+
+def _reduces_outside(group: CommGroup) -> bool:
+    """Whether every switch between the units can reduce."""
+    return all(level.reduces for level in group.levels[1:])
+
+
 def cost(kind: str, group: CommGroup) -> Cost:
     """(1 + 1/g) of the vector inside; across, one vector to SHARP, or what a double tree's busiest node sends.
 
@@ -99,7 +137,7 @@ def cost(kind: str, group: CommGroup) -> Cost:
     if many > 1 and kind != "all_reduce":
         raise ConfigError(f"in_network {kind} works inside one scale-up unit; the group spans {many}")
     inside = {"all_reduce": 1 + 1 / g, "reduce_scatter": 1.0, "all_gather": 1.0}.get(kind, 1.0)
-    sharp = many > 1 and all(level.reduces for level in group.levels[1:])
+    sharp = many > 1 and _reduces_outside(group)
     below = [level.units for level in group.levels]
     across = [1.0 if sharp else tree.busiest(units) for units in below[:-1]]
     # across units, owners hand their chunk to the NIC and take the sum back: two copies at home

@@ -8,14 +8,17 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from weft.collectives import direct, halving_doubling, hierarchical, in_network, ring, tree
+from weft.collectives.cost import Cost
 from weft.collectives.kinds import busbw, canonical, check_ranks
-from weft.collectives.library import Library, library_for, load_library
-from weft.collectives.timing import Line, lines
+from weft.collectives.library import PROTOCOLS, Library, library_for, load_library
+from weft.collectives.timing import Line, StageRates, lines, stage_rates
 from weft.errors import ConfigError, InfeasibleError, UnknownName
 from weft.fabric.group import CommGroup
 
 if TYPE_CHECKING:
     from weft.catalog import Catalog
+    from weft.collectives.flows import Flows
+    from weft.collectives.layout import Layout
 
 ALGORITHMS: dict[str, ModuleType] = {
     module.NAME: module for module in (ring, tree, halving_doubling, direct, hierarchical, in_network)
@@ -73,6 +76,49 @@ class Estimate:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How a collective is done: the algorithm and protocol that a library takes at some size.
+
+    Attributes:
+        kind: the collective.
+        group: who.
+        library: whose constants apply.
+        line: time over size.
+        cost: the algorithm's closed form.
+    """
+
+    kind: str
+    group: CommGroup
+    library: Library
+    line: Line
+    cost: Cost
+
+    @property
+    def algorithm(self) -> str:
+        """Its name; ``none`` for a single rank."""
+        return self.line.algorithm
+
+    @property
+    def protocol(self) -> str:
+        """LL, LL128 or Simple; ``none`` for a single rank."""
+        return self.line.protocol
+
+    def flows(self, layout: Layout) -> tuple[Flows, ...]:
+        """The real transfers on a layout of this group (and of others like it), one item for each stage of the cost."""
+        if not self.cost.stages:
+            return ()
+        found: tuple[Flows, ...] = ALGORITHMS[self.algorithm].flows(self.kind, layout)
+        return found
+
+    def rates(self, stage: int) -> StageRates:
+        """What the library makes of one stage of the cost."""
+        return stage_rates(stage, self.cost, self.group, self.library, PROTOCOLS.index(self.protocol))
+
+
+_NOTHING = (Line("none", "none", 0.0, 0.0, "none", 0.0, 0.0, 0.0), Cost("none", (), ()))
+
+
 def algorithm_name(name: str) -> str:
     """Return the algorithm's name in Weft, accepting NCCL's (``NVLS``, ``Tree``).
 
@@ -110,50 +156,65 @@ def estimate(
         InfeasibleError: nothing joins the ranks.
         UnknownName: no such kind or algorithm.
     """
+    choice = choose(kind, size_bytes, group, library=library, algorithm=algorithm, catalog=catalog)
+    line, time_s = choice.line, choice.line.time_s(size_bytes)
+    return Estimate(
+        choice.kind,
+        size_bytes,
+        group.ranks,
+        line.algorithm,
+        line.protocol,
+        time_s,
+        size_bytes / time_s if time_s > 0 else 0.0,
+        busbw(choice.kind, size_bytes, group.ranks, time_s),
+        line.bound,
+        line.latency_s,
+        time_s - line.latency_s,
+    )
+
+
+def choose(
+    kind: str,
+    size_bytes: float,
+    group: CommGroup,
+    *,
+    library: Library | None = None,
+    algorithm: str = "auto",
+    catalog: Catalog | None = None,
+) -> Choice:
+    """Choose how one collective is done; arguments and errors are those of `estimate`."""
     if library is None:
         library = load_library(library_for(group.accelerator), catalog)
     if not size_bytes >= 0:
         raise ConfigError(f"a collective's size cannot be {size_bytes}")
     name, options = _options(kind, group, library, algorithm)
-    if not options:
-        return Estimate(name, size_bytes, group.ranks, "none", "none", 0.0, 0.0, 0.0, "none", 0.0, 0.0)
-    best, time_s = options[0], options[0].time_s(size_bytes)
-    for line in options[1:]:
-        if (t := line.time_s(size_bytes)) < time_s:
-            best, time_s = line, t
-    algbw = size_bytes / time_s if time_s > 0 else 0.0
-    return Estimate(
-        name,
-        size_bytes,
-        group.ranks,
-        best.algorithm,
-        best.protocol,
-        time_s,
-        algbw,
-        busbw(name, size_bytes, group.ranks, time_s),
-        best.bound,
-        best.latency_s,
-        time_s - best.latency_s,
-    )
+    best, time_s = options[0], options[0][0].time_s(size_bytes)
+    for option in options[1:]:
+        if (t := option[0].time_s(size_bytes)) < time_s:
+            best, time_s = option, t
+    return Choice(name, group, library, *best)
 
 
 @lru_cache(maxsize=4096)
-def _options(kind: str, group: CommGroup, library: Library, algorithm: str) -> tuple[str, tuple[Line, ...]]:
-    """Every (algorithm, protocol) that applies, as lines over size; none for a single rank."""
+def _options(
+    kind: str, group: CommGroup, library: Library, algorithm: str
+) -> tuple[str, tuple[tuple[Line, Cost], ...]]:
+    """Every (algorithm, protocol) that applies, as lines over size, with the algorithm's closed form."""
     name, chosen = canonical(kind), algorithm_name(algorithm)
     check_ranks(name, group.ranks)
     if group.ranks == 1:
-        return name, ()
+        return name, (_NOTHING,)
     if chosen != "auto":
         module = ALGORITHMS[chosen]
         if name not in module.KINDS:
             able = [a for a, m in ALGORITHMS.items() if name in m.KINDS]
             raise ConfigError(f"{chosen} has no {name}; these have: {', '.join(able)}")
-        forced = lines(module.cost(name, group), group, library)
+        cost = module.cost(name, group)
+        forced = tuple((line, cost) for line in lines(cost, group, library))
         if not forced:
             raise ConfigError(f"{library.name} has no {chosen} on {group.accelerator}, or its network has no bandwidth")
         return name, forced
-    found: list[Line] = []
+    found: list[tuple[Line, Cost]] = []
     for each in library.choices[name]:
         module = ALGORITHMS[each]
         if name not in module.KINDS:
@@ -162,7 +223,7 @@ def _options(kind: str, group: CommGroup, library: Library, algorithm: str) -> t
             cost = module.cost(name, group)
         except ConfigError:
             continue  # this algorithm doesn't fit this group
-        found.extend(lines(cost, group, library))
+        found.extend((line, cost) for line in lines(cost, group, library))
     if not found:
         raise InfeasibleError(f"{library.name} cannot run {name} on {group.ranks} ranks: no network joins them all")
     return name, tuple(found)

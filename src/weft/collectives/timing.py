@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from weft.collectives.cost import Cost, Stage, unit_ranks
 from weft.collectives.library import PROTOCOLS, Device, Library
@@ -65,6 +66,36 @@ def lines(cost: Cost, group: CommGroup, library: Library) -> tuple[Line, ...]:
     return tuple(found)
 
 
+class StageRates(NamedTuple):
+    """What a library makes of one stage.
+
+    Attributes:
+        inside, outside: share of the raw rate that links of the scale-up domain, and of the network, carry as payload.
+        own_s_per_byte: seconds per byte of size that the ranks themselves need, whatever else the network carries:
+            their scale-up ports with what is copied at home, and the limit of the LL protocol.
+        wire_s_per_byte: the closed form's, over all levels.
+    """
+
+    inside: float
+    outside: float
+    own_s_per_byte: float
+    wire_s_per_byte: float
+
+
+def stage_rates(stage_index: int, cost: Cost, group: CommGroup, library: Library, protocol: int) -> StageRates:
+    """Return the rates of one stage of a cost; ``protocol`` is an index into `PROTOCOLS`."""
+    stage = cost.stages[stage_index]
+    levels = range(len(group.levels))
+    capped_s = max(_capped_s(stage, level, cost, group, library, protocol) for level in levels)
+    own_s = _wire(stage, 0, cost, group, library, protocol)
+    return StageRates(
+        _efficiency(stage, 0, cost, group, library, protocol),
+        _efficiency(stage, 1, cost, group, library, protocol) if len(levels) > 1 else 1.0,
+        max(own_s, capped_s),
+        max(_wire(stage, level, cost, group, library, protocol) for level in levels),
+    )
+
+
 def _switched(cost: Cost) -> bool:
     return any("multicast" in stage.how for stage in cost.stages)
 
@@ -107,30 +138,42 @@ def _wire(stage: Stage, index: int, cost: Cost, group: CommGroup, library: Libra
     out = stage.load[index]
     if not out:
         return 0.0
-    level = group.levels[index]
-    how = stage.how[index]
-    device = library.device(group.accelerator)
+    level, how = group.levels[index], stage.how[index]
+    fraction = _efficiency(stage, index, cost, group, library, protocol)
     if index == 0:
-        share = (device.tree_share if cost.algorithm in _TREES else device.share)[protocol]
+        device = library.device(group.accelerator)
         local_x = device.peers_local_x if how == "peers" else device.local_x
         out = (out + local_x * cost.local) * _skew(how, device, level)
-        fraction = device.rate_frac.get(how, device.rate_frac.get("copy", 1.0))
-    else:
-        net = library.transport(level.protocol)
-        share = net.share[protocol]
-        fraction = net.rate_frac.get(how, net.rate_frac.get("copy", 1.0))
-        if how == "peers" and group.nics_per_unit:
-            fraction *= min(1.0, net.peer_nics * group.levels[0].accelerators / group.nics_per_unit)
     if how == "peers":
         fraction *= level.exchange
-    capacity = unit_ranks(group, index) * level.rate_Bps * fraction * share / level.oversubscription
+    capacity = unit_ranks(group, index) * level.rate_Bps * fraction / level.oversubscription
     if capacity <= 0:
         return math.inf
-    seconds = out / capacity
-    if PROTOCOLS[protocol] == "LL" and how in ("copy", "tree"):
-        cap = device.ll_cap_Bps[min(cost.units, 3) - 1]
-        seconds = max(seconds, out / cap)
-    return seconds
+    return max(out / capacity, _capped_s(stage, index, cost, group, library, protocol))
+
+
+def _efficiency(stage: Stage, index: int, cost: Cost, group: CommGroup, library: Library, protocol: int) -> float:
+    """Share of the raw rate of one level's links that the library fills with payload."""
+    how = stage.how[index]
+    if index == 0:
+        device = library.device(group.accelerator)
+        share = (device.tree_share if cost.algorithm in _TREES else device.share)[protocol]
+        return device.rate_frac.get(how, device.rate_frac.get("copy", 1.0)) * share
+    net = library.transport(group.levels[index].protocol)
+    fraction = net.rate_frac.get(how, net.rate_frac.get("copy", 1.0))
+    if how == "peers" and group.nics_per_unit:
+        fraction *= min(1.0, net.peer_nics * group.levels[0].accelerators / group.nics_per_unit)
+    return fraction * net.share[protocol]
+
+
+def _capped_s(stage: Stage, index: int, cost: Cost, group: CommGroup, library: Library, protocol: int) -> float:
+    """Seconds per byte of size by LL's greatest bus bandwidth, at one level; 0 for other protocols."""
+    if PROTOCOLS[protocol] != "LL" or stage.how[index] not in ("copy", "tree"):
+        return 0.0
+    device, out = library.device(group.accelerator), stage.load[index]
+    if index == 0 and out:
+        out = (out + device.local_x * cost.local) * _skew(stage.how[0], device, group.levels[0])
+    return out / device.ll_cap_Bps[min(cost.units, 3) - 1]
 
 
 def _skew(how: str, device: Device, level: Level) -> float:

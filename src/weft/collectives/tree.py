@@ -11,7 +11,13 @@ from __future__ import annotations
 import itertools
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from weft.collectives.cost import Cost, Stage, inner_ranks, outer_units
+from weft.collectives.flows import Edges, Flows, edges, over_groups
+from weft.collectives.inside import following
+from weft.collectives.layout import Layout
 from weft.collectives.schedule import Phase, Schedule, Transfer
 from weft.errors import ConfigError
 from weft.fabric.group import CommGroup
@@ -120,6 +126,50 @@ def by_depth(tree: tuple[int, ...]) -> list[list[int]]:
     for i in range(len(tree)):
         levels[at[i]].append(i)
     return levels
+
+
+def flows(kind: str, layout: Layout) -> tuple[Flows, ...]:
+    """Both trees on the rail of each place, one channel a rail; inside, chains to the heads.
+
+    Heads differ from rail to rail, so every rank is counted as an inner one of the chains, as in the closed form: it
+    passes the vector to its neighbours before and after it.
+    """
+    both, g = kind == "all_reduce", layout.width
+    chain = following(layout)
+    place = layout.place[chain.src]
+    if both:
+        half = 1.0 if g > 2 else 0.5
+        parts = [edges(chain.src, chain.dst, half, place), edges(chain.dst, chain.src, half, layout.place[chain.dst])]
+    else:
+        parts = [edges(chain.src, chain.dst, 1.0, place).where(chain.dst != 0)]
+    if layout.units > 1:
+        root = int(layout.unit[0])
+        down = heads(layout, root, 1.0) if not both else double(layout)
+        parts += [down, down.back()] if both else [down]
+    if kind == "reduce":
+        parts = [part.back() for part in parts]
+    return (over_groups(layout, parts, ("tree", "exchange")),)
+
+
+def double(layout: Layout) -> Edges:
+    """Half of the vector down either of the twin trees over the units, on the rails of all places evenly."""
+    below, above = _links(twins(layout.units))
+    rail = np.arange(layout.width)
+    return edges(layout.at[above], layout.at[below], 0.5 / layout.width, rail)
+
+
+def heads(layout: Layout, root: int, bytes_x: float) -> Edges:
+    """A vector down one tree over the units that begins at ``root``, on the rails of all places evenly."""
+    below, above = ((way + root) % layout.units for way in _links((parents(layout.units),)))
+    rail = np.arange(layout.width)
+    return edges(layout.at[above], layout.at[below], bytes_x / layout.width, rail)
+
+
+def _links(trees: tuple[tuple[int, ...], ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(child, parent) of every edge of some trees."""
+    table = np.array(trees, np.int64)
+    tree, child = np.nonzero(table >= 0)
+    return child, table[tree, child]
 
 
 def cost(kind: str, group: CommGroup) -> Cost:

@@ -83,15 +83,19 @@ class Grid:
         around = np.array(self.shape) - apart
         return np.asarray(np.minimum(apart, around) if self.wraps else apart, dtype=np.int64)
 
+    def closes(self, dimension: int, span: npt.NDArray[np.int64]) -> bool:
+        """Whether evenly spaced coordinates of a dimension, two or more, make a ring that comes round."""
+        gaps = np.diff(span, append=span[0] + self.shape[dimension])
+        return self.wraps and bool((gaps == gaps[0]).all())
+
     def _box(self, spans: list[npt.NDArray[np.int64]]) -> tuple[float, float, float]:
         rate_Bps, stride, exchange_Bps = 0.0, 1, math.inf
-        for link, k, span in zip(self.link_Bps, self.shape, spans, strict=True):
+        for dimension, (link, span) in enumerate(zip(self.link_Bps, spans, strict=True)):
             m = len(span)
             if m == 1:
                 continue
-            gaps = np.diff(span, append=span[0] + k) if self.wraps else np.diff(span)
-            closed = self.wraps and bool((gaps == gaps[0]).all())
-            used = gaps if closed else np.diff(span)
+            closed = self.closes(dimension, span)
+            used = np.diff(span)
             rate_Bps += link * (2 if closed else 1)
             stride = max(stride, int(used.max()))
             # a link carries the routes of every gap that it is part of, once
