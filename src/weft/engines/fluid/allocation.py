@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from weft.errors import InternalError
+
 
 @dataclass(frozen=True)
 class Allocation:
@@ -42,19 +44,26 @@ def max_min(
         weight: one, or float[transfers], above 0; rates at a common bottleneck are in this proportion.
         cap_Bps: one, or float[transfers].
         level: one, or int[transfers], the traffic class; each gets what those with lower numbers leave.
+
+    Raises:
+        InternalError: a usage or a weight is not above 0, or a capacity is negative or infinite.
     """
     from weft.engines.fluid import fill_kernels  # numba, which is slow to import
     from weft.engines.fluid.storage import column, whole
 
     starts = np.ascontiguousarray(indptr, np.int64)
     count = len(starts) - 1
+    uses, weights = np.ascontiguousarray(usage, np.float64), column(weight, count)
+    capacity = np.ascontiguousarray(capacity_Bps, np.float64)
+    if not (np.all(uses > 0) and np.all(weights > 0) and np.all((capacity >= 0) & (capacity < np.inf))):
+        raise InternalError("usages and weights are above 0, capacities finite and not below 0")
     rate, limit, levels = fill_kernels.max_min(
         starts,
         np.ascontiguousarray(resource, np.int64),
-        np.ascontiguousarray(usage, np.float64),
-        column(weight, count),
+        uses,
+        weights,
         column(cap_Bps, count),
         whole(level, count),
-        np.ascontiguousarray(capacity_Bps, np.float64),
+        capacity,
     )
     return Allocation(rate, limit, int(levels))

@@ -97,6 +97,7 @@ def fill(
             key[size] = max(spare[row], 0.0) / growing[row]
             item[size] = row
             size += 1
+    streaming = count
     for f in range(count):
         if cap[f] < np.inf:
             key[size] = cap[f] / weight[f]
@@ -104,26 +105,28 @@ def fill(
             size += 1
         elif first[f] == last[f]:
             rate[f], limit[f] = np.inf, UNLIMITED
+            streaming -= 1
     for at in range(size // 2 - 1, -1, -1):
         sink(key, item, size, at)
     levels, before = 0, -1.0
     top = size - size  # Numba would compile anew for a literal 0
-    while size > 0:
+    while streaming > 0:
         at = item[0]
         if at >= rows:
             if rate[at - rows] < 0.0:
                 level = key[0]
                 _stop(at - rows, cap[at - rows], first, last, weight, resource, usage, local, spare, growing, rate)
                 limit[at - rows] = CAPPED
+                streaming -= 1
                 levels += level > before
                 before = level
-        elif growing[at] > 0.0:
+        else:
             if growing[at] < 0.5 * summed[at]:
                 total = 0.0
                 for i in range(start[at], start[at + 1]):
                     if rate[user[i]] < 0.0:
                         total += used[i] * weight[user[i]]
-                growing[at], summed[at] = total, total
+                growing[at] = summed[at] = total
             if growing[at] > 0.0:
                 level = max(spare[at], 0.0) / growing[at]
                 if level > key[0]:
@@ -137,6 +140,7 @@ def fill(
                         stopped = min(level * weight[f], cap[f])
                         _stop(f, stopped, first, last, weight, resource, usage, local, spare, growing, rate)
                         limit[f] = at
+                        streaming -= 1
                 levels += level > before
                 before = level
         size -= 1
