@@ -1,10 +1,10 @@
 """Minimal adaptive routing: over shortest paths, leaning away from the links that the flows of a batch load most.
 
 Switches that see queues send more where there is less. Here all flows of a batch are taken to send at the same rate at
-once: traffic is spread evenly first, then the share of each link in its switch's choices is multiplied by
-exp(-load / (capacity · top)), top being the busiest link's load over capacity, a few times over (multiplicative
-weights: S. Arora, E. Hazan and S. Kale, Theory of Computing 8 (2012)); the round with the lowest top is kept. So it is
-never worse than the even spread, and no optimum: a switch leans alike for all destinations.
+once. They are spread evenly first; then every link counts as slower by exp(-load / (capacity · top)), top being the
+busiest link's load over capacity, next hops share by what is left beyond them, and so on a few times over
+(multiplicative weights: S. Arora, E. Hazan and S. Kale, Theory of Computing 8 (2012)); the round with the lowest top is
+kept. So it is never worse than the even spread, and no optimum.
 Source: W. Dally and B. Towles, Principles and practices of interconnection networks (2004), chapter 10.
 Complexity: `ROUNDS` even spreads.
 """
@@ -40,12 +40,12 @@ class MinimalAdaptive:
         best = paths = self.shortest.spread(src, dst)
         if not (paths.share < 1).any():  # no choice anywhere
             return best
-        factor = np.ones(len(self.shortest.graph.head))
+        rate_Bps = self.shortest.graph.rate_Bps.copy()
         fill = self._fill(paths)
         lowest = fill.max()
         for _ in range(ROUNDS - 1):
-            factor *= np.exp(-fill / fill.max())
-            paths = self.shortest.spread(src, dst, factor)
+            rate_Bps *= np.exp(-fill / fill.max())
+            paths = self.shortest.spread(src, dst, rate_Bps)
             fill = self._fill(paths)
             if fill.max() < lowest:
                 best, lowest = paths, fill.max()

@@ -57,18 +57,19 @@ class ShortestPaths:
         indptr, resource, reached = shortest_kernels.hashed(self.links, order, src, dst, key, salt, self.weighted)
         return joined(len(src), [(order, Paths(indptr, resource, np.ones(len(resource)), np.zeros(len(src)), reached))])
 
-    def spread(self, src: Switches, dst: Switches, factor: FloatArray | None = None) -> Paths:
+    def spread(self, src: Switches, dst: Switches, rate_Bps: FloatArray | None = None) -> Paths:
         """Route flows over all their shortest paths.
 
         Args:
             src, dst: int32[flows], switch numbers.
-            factor: float64[edges], above 0, multiplies the weight of each edge of the graph; None for 1.
+            rate_Bps: float64[edges], above 0, by which next hops are weighted; None for what ``weighted`` says.
         """
         from weft.routing import shortest_kernels
 
         order = np.argsort(dst, kind="stable")
-        links = self.links if factor is None else self.links._replace(factor=factor)
-        indptr, resource, share, reached = shortest_kernels.spread(links, order, src, dst, self.weighted)
+        links = self.links if rate_Bps is None else self.links._replace(rate_Bps=rate_Bps)
+        weighted = self.weighted or rate_Bps is not None
+        indptr, resource, share, reached = shortest_kernels.spread(links, order, src, dst, weighted)
         return joined(len(src), [(order, Paths(indptr, resource, share, np.zeros(len(src)), reached))])
 
     def hops(self, src: Switches, dst: Switches) -> npt.NDArray[np.int32]:
@@ -85,5 +86,4 @@ class ShortestPaths:
         graph = self.graph
         into, entering = csr(graph.head, len(graph))
         tail = np.repeat(np.arange(len(graph), dtype=np.int32), np.diff(graph.indptr))[entering]
-        factor = np.ones(len(graph.head))
-        return Links(graph.indptr, graph.head, graph.resource, graph.rate_Bps, factor, into, tail)
+        return Links(graph.indptr, graph.head, graph.resource, graph.rate_Bps, into, tail)

@@ -32,7 +32,6 @@ class Links(NamedTuple):
         head: int32[edges].
         resource: int32[edges].
         rate_Bps: float64[edges].
-        factor: float64[edges], above 0: how much more of the traffic than by its other weight an edge gets.
         into: int64[switches + 1].
         tail: int32[edges], the switches whose edges enter a switch: ``tail[into[v]:into[v + 1]]``.
     """
@@ -41,7 +40,6 @@ class Links(NamedTuple):
     head: Ints
     resource: Ints
     rate_Bps: Floats
-    factor: Floats
     into: Longs
     tail: Ints
 
@@ -121,7 +119,7 @@ def _weight(g: Links, s: Search, e: int, level: int, weighted: bool) -> float:
     v = g.head[e]
     if s.level[v] != level - 1:
         return 0.0
-    return float(g.factor[e] * min(g.rate_Bps[e], s.beyond_Bps[v])) if weighted else float(g.factor[e])
+    return min(g.rate_Bps[e], s.beyond_Bps[v]) if weighted else 1.0
 
 
 @kernel
