@@ -27,6 +27,7 @@ from weft.routing.hashing import Hashing
 from weft.routing.paths import Paths, joined, of_matrix
 from weft.routing.policy import Policy
 from weft.routing.resources import ResourceBuilder
+from weft.routing.trunks import Trunks
 
 Switches = npt.NDArray[np.int32]
 How = Literal["hashed", "even", "oblivious"]
@@ -34,7 +35,9 @@ How = Literal["hashed", "even", "oblivious"]
 
 @dataclass
 class Clos:
-    """Routes from leaf to leaf by arithmetic; what begins or ends at a higher switch takes a shortest path.
+    """Routes from leaf to leaf by arithmetic.
+
+    What begins or ends at a higher switch takes a shortest path, and so does what is hashed from site to site.
 
     Attributes:
         name: as users choose it.
@@ -43,6 +46,7 @@ class Clos:
         weighted: next hops share by the capacity beyond them.
         how: see the module's text.
         otherwise: makes the policy for flows whose ends are not both leaves.
+        trunks: between sites, where there are several.
         rows: first rows of the bundles, by name.
     """
 
@@ -52,15 +56,17 @@ class Clos:
     weighted: bool
     how: How
     otherwise: Callable[[], Policy]
+    trunks: Trunks
     rows: dict[str, int] = field(default_factory=dict)
 
     def between(self, src: Switches, dst: Switches, key: npt.NDArray[np.uint64]) -> Paths:
         """Route flows; see `weft.routing.policy.Policy`. Latencies are left to the router."""
         a, b = self.tables.leaf[src], self.tables.leaf[dst]
-        apart = src != dst
-        leaves = ~apart | ((a >= 0) & (b >= 0))
+        leaves = (a >= 0) & (b >= 0)
+        if self.trunks and self.how != "even":  # other sites' leaves are beyond the arithmetic of this one's
+            leaves &= self.tables.island[src] == self.tables.island[dst]
         if leaves.all():
-            return self._leaves(np.where(apart, a, 0), np.where(apart, b, 0), key)
+            return self._leaves(a, b, key)
         rest = ~leaves
         parts = [
             (np.flatnonzero(leaves), self.between(src[leaves], dst[leaves], key[leaves])),
@@ -81,19 +87,23 @@ class Clos:
             salt = self.hashing.salts(len(tables.leaf))
             way, reached = clos_kernels.hashed(tables, a, b, key, salt, leaf_switch, self.weighted)
             return of_matrix(way, reached)
-        height = clos_kernels.heights(tables, a, b)
+        return self._evenly(a, b, clos_kernels.heights(tables, a, b))
+
+    def _evenly(self, a: IntArray, b: IntArray, up: IntArray) -> Paths:
+        """Route flows between leaves that meet ``up`` tiers higher, or at another site, over bundles."""
+        tables, rows = self.tables, self.rows
         p, q = tables.pod[a], tables.pod[b]
-        rows = self.rows
-        way = np.stack(
-            [
-                np.where(height > 0, rows["leaf_up"] + a, -1),
-                np.where(height > 1, rows["pod_up"] + p, -1),
-                np.where(height > 1, rows["pod_down"] + q, -1),
-                np.where(height > 0, rows["leaf_down"] + b, -1),
-            ],
-            axis=1,
-        )
-        return of_matrix(way.astype(np.int32), height >= 0)
+        reached: npt.NDArray[np.bool_] = up >= 0
+        down, middle = up, np.empty((len(a), 0), np.int64)
+        if self.trunks:
+            far = tables.plane[p] != tables.plane[q]
+            up, down = np.where(far, self.trunks.top[p], up), np.where(far, self.trunks.top[q], down)
+            middle, joined_up = self.trunks.between(p, q)
+            reached = np.where(far, joined_up, reached)
+        climb = [np.where(up > 0, rows["leaf_up"] + a, -1), np.where(up > 1, rows["pod_up"] + p, -1)]
+        descend = [np.where(down > 1, rows["pod_down"] + q, -1), np.where(down > 0, rows["leaf_down"] + b, -1)]
+        way = np.concatenate([np.stack(climb, axis=1), middle, np.stack(descend, axis=1)], axis=1)
+        return of_matrix(np.where(reached[:, None], way, -1).astype(np.int32), reached)
 
 
 def add_bundles(tables: ClosTables, how: How, resources: ResourceBuilder) -> dict[str, int]:

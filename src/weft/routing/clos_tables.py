@@ -3,7 +3,7 @@
 A network is a folded Clos here if each leaf has a link to every spine of its pod, spine j of every pod of a plane has a
 link to every core of group j, and nothing else is joined. Then up is one of the pod's spines and one of its cores, down
 is given, and no table of pairs of switches is needed: memory is linear in links. Links that are down belong to the
-shape as well.
+shape as well; long-haul links do not: every site has planes of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from weft.fabric.checks.graph import components
 from weft.fabric.fabric import Fabric
-from weft.fabric.tables import FloatArray, IntArray, Kind, csr
+from weft.fabric.tables import Domain, FloatArray, IntArray, Kind, csr
 from weft.routing.switch_graph import SwitchGraph
 
 
@@ -50,7 +50,8 @@ class ClosTables(NamedTuple):
     Attributes:
         leaf: int32[switches], the leaf number of each switch of a `SwitchGraph`; -1 for others.
         pod: int32[leaves].
-        plane: int32[pods]; planes do not meet.
+        plane: int32[pods]; planes do not meet, unless over long-haul links.
+        island: int32[switches], the plane each switch belongs to.
         first_spine: int64[pods + 1]; spine j of pod p is number ``first_spine[p] + j``.
         spine_switch: int32[spines], switch numbers.
         core_switch: int32[pairs of the core stage], switch numbers.
@@ -63,6 +64,7 @@ class ClosTables(NamedTuple):
     leaf: npt.NDArray[np.int32]
     pod: npt.NDArray[np.int32]
     plane: npt.NDArray[np.int32]
+    island: npt.NDArray[np.int32]
     first_spine: npt.NDArray[np.int64]
     spine_switch: npt.NDArray[np.int32]
     core_switch: npt.NDArray[np.int32]
@@ -81,7 +83,8 @@ def find_clos(fabric: Fabric, graph: SwitchGraph, capacity_Bps: FloatArray) -> C
         capacity_Bps: float64[links], 0 for those that are down.
     """
     kind, links = fabric.nodes.kind[graph.row], fabric.links
-    up_link = 2 * np.flatnonzero((graph.number[links.src[::2]] >= 0) & (graph.number[links.dst[::2]] >= 0))
+    between = (graph.number[links.src[::2]] >= 0) & (graph.number[links.dst[::2]] >= 0)
+    up_link = 2 * np.flatnonzero(between & (links.domain[::2] != Domain.LONG_HAUL))
     lower, upper = graph.number[links.src[up_link]], graph.number[links.dst[up_link]]
     to_spine = (kind[lower] == Kind.LEAF) & (kind[upper] == Kind.SPINE)
     to_core = (kind[lower] == Kind.SPINE) & (kind[upper] == Kind.CORE)
@@ -99,7 +102,8 @@ def find_clos(fabric: Fabric, graph: SwitchGraph, capacity_Bps: FloatArray) -> C
     labels, pod_of = np.unique(label[np.concatenate([leaves, spines])], return_inverse=True)
     leaf_pod, spine_pod = pod_of[: len(leaves)], pod_of[len(leaves) :]
     first_spine = _ranges(np.bincount(spine_pod, minlength=len(labels)))
-    plane = components(lower, upper, len(graph))[labels]
+    island = components(lower, upper, len(graph))
+    plane = island[labels]
     if not _aligned(first_spine, spine_pod, group[spines], plane, bool(len(cores))):
         return None
 
@@ -131,6 +135,7 @@ def find_clos(fabric: Fabric, graph: SwitchGraph, capacity_Bps: FloatArray) -> C
         leaf,
         leaf_pod.astype(np.int32),
         plane.astype(np.int32),
+        island.astype(np.int32),
         first_spine,
         spines.astype(np.int32),
         core_switch,

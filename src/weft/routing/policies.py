@@ -28,6 +28,7 @@ from weft.routing.resources import ResourceBuilder
 from weft.routing.shortest import ShortestPaths
 from weft.routing.static import Static
 from weft.routing.switch_graph import SwitchGraph
+from weft.routing.trunks import Trunks
 
 _HASHED = ("ecmp", "flowlet", "static")
 _CLOS = ("adaptive", "spray", "ecmp", "flowlet", "minimal", "static")
@@ -79,7 +80,8 @@ def _named(name: str, network: Network, resources: ResourceBuilder) -> Policy:
     how: How = "hashed" if name in _HASHED else "oblivious" if name == "spray" and not weighted else "even"
     rows = add_bundles(network.clos, how, resources)
     otherwise = cache(lambda: _shortest(name, network))
-    return Clos(name, network.clos, network.hashing, weighted, how, otherwise, rows)
+    trunks = Trunks(network.fabric, network.graph, network.clos, resources)
+    return Clos(name, network.clos, network.hashing, weighted, how, otherwise, trunks, rows)
 
 
 def _shortest(name: str, network: Network) -> Policy:

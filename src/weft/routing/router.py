@@ -27,6 +27,8 @@ from weft.routing.scale_up import ScaleUpRoutes
 from weft.routing.shortest import ShortestPaths
 from weft.routing.switch_graph import switch_graph
 
+_OTHER_SITE = 3  # tiers, as ports meet: higher than any within a site
+
 
 class Router:
     """Routes flows over a fabric in one state. Make one with `make_router`.
@@ -159,7 +161,9 @@ class Router:
 
             leaf_a, leaf_b = self._clos.leaf[a], self._clos.leaf[b]
             both = (leaf_a >= 0) & (leaf_b >= 0)
-            height[both] = heights(self._clos, leaf_a[both], leaf_b[both])
+            found = heights(self._clos, leaf_a[both], leaf_b[both])
+            other_site = (found < 0) & (self._clos.island[a[both]] != self._clos.island[b[both]])
+            height[both] = np.where(other_site & (height[both] > 0), _OTHER_SITE, found)
         return height
 
     @property
