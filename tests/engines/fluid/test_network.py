@@ -181,7 +181,7 @@ def test_many_started_together_end_as_one_by_one() -> None:
 
 
 def test_equal_flows_that_start_together_keep_their_rates() -> None:
-    """Who shares a flow's bottleneck has no larger rate, and so does not end before it: size / first rate is the end."""
+    """Who shares a flow's bottleneck has no larger rate, so does not end before it: the end is size / first rate."""
     batch = {**random_batch(500, 80, seed=6), "size_bytes": 1.0}
     network = FluidNetwork(np.ones(80))
     network.start_many(np.arange(500), **batch, now_s=0.0)
