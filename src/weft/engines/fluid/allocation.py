@@ -48,22 +48,15 @@ def max_min(
     Raises:
         InternalError: a usage or a weight is not above 0, or a capacity is negative or infinite.
     """
-    from weft.engines.fluid import fill_kernels  # numba, which is slow to import
-    from weft.engines.fluid.storage import column, whole
+    from weft.engines.fluid.fill_kernels import max_min as kernel  # numba, which is slow to import
+    from weft.engines.fluid.storage import reals, wholes
 
-    starts = np.ascontiguousarray(indptr, np.int64)
+    starts = wholes(indptr)
     count = len(starts) - 1
-    uses, weights = np.ascontiguousarray(usage, np.float64), column(weight, count)
-    capacity = np.ascontiguousarray(capacity_Bps, np.float64)
+    uses, weights, capacity = reals(usage), reals(weight, count), reals(capacity_Bps)
     if not (np.all(uses > 0) and np.all(weights > 0) and np.all((capacity >= 0) & (capacity < np.inf))):
         raise InternalError("usages and weights are above 0, capacities finite and not below 0")
-    rate, limit, levels = fill_kernels.max_min(
-        starts,
-        np.ascontiguousarray(resource, np.int64),
-        uses,
-        weights,
-        column(cap_Bps, count),
-        whole(level, count),
-        capacity,
+    rate, limit, levels = kernel(
+        starts, wholes(resource), uses, weights, reals(cap_Bps, count), wholes(level, count), capacity
     )
     return Allocation(rate, limit, int(levels))

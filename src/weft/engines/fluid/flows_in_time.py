@@ -26,26 +26,23 @@ def completion_times(
         size_bytes: one, or float[transfers].
         start_s: one, or float[transfers], from 0.
     """
-    from weft.engines.fluid import event_kernels, storage  # numba, which is slow to import
+    from weft.engines.fluid.event_kernels import drain  # numba, which is slow to import
+    from weft.engines.fluid.storage import empty, reals, wholes, with_pool, with_slots
 
-    starts = np.ascontiguousarray(indptr, np.int64)
+    starts, entries = wholes(indptr), wholes(resource)
     count = len(starts) - 1
-    resource = np.ascontiguousarray(resource, np.int64)
-    net = storage.empty(capacity_Bps)
-    net = storage.with_pool(storage.with_slots(net, count), len(resource))
-    begin_s = storage.column(start_s, count)
-    end_s = np.full(count, np.inf)
-    event_kernels.drain(
-        net,
+    begin_s, end_s = reals(start_s, count), np.full(count, np.inf)
+    drain(
+        with_pool(with_slots(empty(capacity_Bps), count), len(entries)),
         np.argsort(begin_s, kind="stable"),
         begin_s,
         starts,
-        resource,
-        np.ascontiguousarray(usage, np.float64),
-        storage.column(size_bytes, count),
-        storage.column(weight, count),
-        storage.column(cap_Bps, count),
-        storage.whole(level, count),
+        entries,
+        reals(usage),
+        reals(size_bytes, count),
+        reals(weight, count),
+        reals(cap_Bps, count),
+        wholes(level, count),
         end_s,
     )
     return end_s

@@ -103,10 +103,10 @@ class FluidNetwork:
         self._reach(now_s)
         if token in self._slot or token in self._ended:
             raise InternalError(f"transfer {token} is in flight already")
-        entries = np.asarray(resource, np.int64)
+        entries, uses = self._storage.wholes(resource), self._storage.reals(usage)
         self._make_room(1, len(entries))
         self._slot[token] = self._do.begin(
-            self._net, token, entries, np.asarray(usage, np.float64), float(size_bytes), weight, cap_Bps, level
+            self._net, token, entries, uses, float(size_bytes), float(weight), float(cap_Bps), level
         )
         self._next = None
 
@@ -131,19 +131,19 @@ class FluidNetwork:
         numbers: list[int] = named.tolist()
         if len(set(numbers)) < count or not {*self._slot, *self._ended}.isdisjoint(numbers):
             raise InternalError("a transfer is in flight already")
-        entries = np.ascontiguousarray(resource, np.int64)
+        reals, wholes = self._storage.reals, self._storage.wholes
+        entries = wholes(resource)
         self._make_room(count, len(entries))
-        column, whole = self._storage.column, self._storage.whole
         self._do.begin_all(
             self._net,
-            named,
-            np.ascontiguousarray(indptr, np.int64),
+            wholes(named),
+            wholes(indptr),
             entries,
-            np.ascontiguousarray(usage, np.float64),
-            column(size_bytes, count),
-            column(weight, count),
-            column(cap_Bps, count),
-            whole(level, count),
+            reals(usage),
+            reals(size_bytes, count),
+            reals(weight, count),
+            reals(cap_Bps, count),
+            wholes(level, count),
             slots,
         )
         self._slot.update(zip(numbers, slots.tolist(), strict=True))
@@ -187,16 +187,16 @@ class FluidNetwork:
         self._reach(now_s)
         if token in self._ended:
             return
-        entries = np.asarray(resource, np.int64)
+        entries, uses = self._storage.wholes(resource), self._storage.reals(usage)
         self._make_room(0, len(entries))
-        self._do.reroute(self._net, self._at(token), entries, np.asarray(usage, np.float64))
+        self._do.reroute(self._net, self._at(token), entries, uses)
         self._next = None
 
     def set_capacity(self, resources: npt.ArrayLike, capacity_Bps: npt.ArrayLike, now_s: float) -> None:
         """Give resources other capacities from now on; transfers on one with 0 stall until it comes back."""
         self._reach(now_s)
-        rows = np.atleast_1d(np.asarray(resources, np.int64))
-        self._do.set_capacity(self._net, rows, np.broadcast_to(np.asarray(capacity_Bps, np.float64), rows.shape).copy())
+        rows = self._storage.wholes(np.atleast_1d(np.asarray(resources, np.int64)))
+        self._do.set_capacity(self._net, rows, self._storage.reals(capacity_Bps, len(rows)))
         self._next = None
 
     def remaining(self, token: int, now_s: float | None = None) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
 from weft.engines.fluid.state_kernels import CLOCKS, ENTRY, ROW, SLOT, SLOTS_FREE, TALLIES, Network
 
+_T = TypeVar("_T", bound=np.generic)
 _SLOTS = 64  # at first
 _ENTRIES = 1024
 _BINS = 1024  # of the timeline; they double in width when time runs out of them
@@ -44,11 +47,20 @@ def with_pool(net: Network, entries: int) -> Network:
     return net._replace(pool=np.zeros(entries, ENTRY))
 
 
-def column(values: npt.ArrayLike, count: int) -> npt.NDArray[np.float64]:
-    """One value for each of ``count`` transfers, from that many or from one for all."""
-    return np.ascontiguousarray(np.broadcast_to(np.asarray(values, np.float64), (count,)))
+def reals(values: npt.ArrayLike, count: int | None = None) -> npt.NDArray[np.float64]:
+    """An array as kernels take it: contiguous, and writable though they only read it.
+
+    Numba compiles anew for any other layout. With a count, one value stands for that many.
+    """
+    return _plain(np.asarray(values, np.float64), count)
 
 
-def whole(values: npt.ArrayLike, count: int) -> npt.NDArray[np.int64]:
+def wholes(values: npt.ArrayLike, count: int | None = None) -> npt.NDArray[np.int64]:
     """The same for whole numbers."""
-    return np.ascontiguousarray(np.broadcast_to(np.asarray(values, np.int64), (count,)))
+    return _plain(np.asarray(values, np.int64), count)
+
+
+def _plain(array: npt.NDArray[_T], count: int | None) -> npt.NDArray[_T]:
+    if count is not None and array.ndim == 0:
+        array = np.full(count, array)
+    return array if array.flags.writeable and array.flags.c_contiguous else array.copy()
