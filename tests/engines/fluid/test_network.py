@@ -188,3 +188,33 @@ def test_equal_flows_that_start_together_keep_their_rates() -> None:
     np.testing.assert_allclose(
         completion_times(**batch, capacity_Bps=np.ones(80)), 1.0 / network.rates(np.arange(500)), rtol=1e-9
     )
+
+
+def test_a_change_reaches_no_further_than_it_must() -> None:
+    """Pairs of flows, each pair on a link of its own, and one flow at its cap over all links: an end concerns one."""
+    network = FluidNetwork([1.0] * 50)
+    network.start(100, range(50), [0.001] * 50, 1e6, 0.0, cap_Bps=1.0)
+    for token in range(100):
+        network.start(token, [token // 2], [1.0], 1.0 + token, 0.0)
+    assert [network.pop()[1] for _ in range(3)] == [0, 1, 2]
+    network.peek()
+    changed = np.flatnonzero(network._net.slots["since"] > 0.0)
+    assert sorted(network._net.slots["token"][changed].tolist()) == [1, 3]
+
+
+def test_arrays_of_any_layout_compile_nothing_anew() -> None:
+    """A kernel for read-only, strided or narrow arrays would cost seconds of compiling each."""
+    from weft.engines.fluid import event_kernels
+
+    usage = np.ones(8)[::2]
+    usage.flags.writeable = False
+    row = np.arange(4, dtype=np.int32)
+    row.flags.writeable = False
+    network = FluidNetwork(np.ones(4, np.float32))
+    network.start(np.int64(1), row, usage, 1, 0, weight=1, cap_Bps=5)  # type: ignore[arg-type]
+    network.start_many(np.array([2]), np.array([0, 4]), row, usage, np.float32(1.0), 0)
+    network.reroute(1, row, usage, 0)
+    network.set_capacity(row, 1, 0)
+    completion_times(np.array([0, 4]), row, usage, np.full(1, 1, np.float32), np.ones(4), start_s=0)
+    for kernel in (event_kernels.begin, event_kernels.begin_all, event_kernels.reroute, event_kernels.drain):
+        assert len(kernel.signatures) == 1, kernel  # type: ignore[attr-defined]

@@ -47,11 +47,7 @@ class FluidNetwork:
     """
 
     def __init__(
-        self,
-        capacity_Bps: npt.ArrayLike,
-        *,
-        account: bool = False,
-        group: npt.ArrayLike | None = None,
+        self, capacity_Bps: npt.ArrayLike, *, account: bool = False, group: npt.ArrayLike | None = None
     ) -> None:
         from weft.engines.fluid import event_kernels, state_kernels, storage  # numba, which is slow to import
 

@@ -19,12 +19,10 @@ from weft._jit import kernel
 from weft.engines.fluid.fill_kernels import Floats, Integers, fill_by_class
 from weft.engines.fluid.state_kernels import (
     DIRTY,
-    FILLED,
     FRESH,
     MEMBERS,
     MIXED,
     NOW,
-    SOLVES,
     TOUCHED,
     Network,
     account,
@@ -55,12 +53,10 @@ def solve(net: Network) -> None:
             _join_component(net)
         members = net.tally[MEMBERS]
         rate, limit = _fill_members(net)
-        net.tally[FILLED] += members
         if not whole:
             _join_contradicted(net, rate, limit)
         if net.tally[MEMBERS] == members:
             break
-    net.tally[SOLVES] += 1
     _assign(net, rate, limit)
 
 

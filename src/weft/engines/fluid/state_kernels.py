@@ -18,8 +18,9 @@ from weft._jit import kernel
 
 # Rows of Network.tally
 SLOTS_FREE, ENTRIES, STREAMING, ENDING, FRESH, DIRTY, MEMBERS, TOUCHED = range(8)  # how long the lists are
-CLASS, MIXED, ACCOUNTED = range(8, 11)  # traffic class of all, or 1 where there are several; 1 where accounts are kept
-SOLVES, FILLED, TALLIES = range(11, 14)  # how often rates were worked out, and for how many transfers
+CLASS, MIXED, ACCOUNTED, TALLIES = range(
+    8, 12
+)  # traffic class of all, or 1 where there are several; 1 where accounts are kept
 NOW, BIN, CLOCKS = range(3)  # rows of Network.clock: seconds, and how wide a bin of the timeline is
 UNSOLVED = -3  # what limits a transfer that has not had a rate yet; see also CAPPED and UNLIMITED
 
