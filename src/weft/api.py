@@ -7,21 +7,30 @@ import os
 import resource
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weft import __version__
 from weft.economics import BillOfMaterials, bill_of_materials
 from weft.economics.running import TokensCost, tokens_cost
+from weft.engines.executor import Progress
+from weft.engines.scenario import Scenario, load_scenario
 from weft.engines.step import StepRun, run_step
+from weft.engines.what_if import WhatIf, what_ifs
+from weft.errors import ConfigError
 from weft.fabric import Cluster, Fabric, build_fabric, load_cluster
+from weft.fabric.routing_options import Routing
 from weft.files import located, read_model
 from weft.report.html import card
-from weft.report.perfetto import Slice
+from weft.report.links import link_tables, links_as_data
+from weft.report.perfetto import Counter, Slice
 from weft.report.simulation import headline
-from weft.workload.program import Category, Stream
+from weft.report.timeline import link_counters, step_slices, step_tables
 from weft.workload.spec import Job
+
+if TYPE_CHECKING:
+    from weft.engines.fluid.link_use import LinkUse
 
 SCHEMA = "weft.simulate/1"
 
@@ -41,26 +50,46 @@ def simulate(
     *,
     engine: str = "analytic",
     fold: bool = True,
+    scenario: Scenario | str | os.PathLike[str] | None = None,
+    routing: Routing | None = None,
+    watch: bool = False,
+    progress: Progress | None = None,
 ) -> Result:
     """Simulate one optimizer step of a training job on a cluster.
 
     Args:
         cluster: a cluster, or the path of a cluster file.
         job: a job, or the path of a job file.
-        engine: what times transfers; ``"analytic"`` is the closed form.
-        fold: leave out micro-batches that only repeat the pipeline's steady state (the answer is the same).
+        engine: what times transfers; ``"analytic"`` is the closed form, ``"fluid"`` shares the links of real paths.
+        fold: let one stand for all that behave alike, and leave out micro-batches that only repeat the pipeline's
+            steady state (the answer is the same).
+        scenario: faults, slow hosts, traffic of others and other jobs, or the path of a scenario file; fluid only.
+        routing: how flows find their way, instead of what the cluster file says; fluid only.
+        watch: also tell how links were used (``Result.links``), which takes another run; fluid only.
+        progress: told (operations done, of how many) every so often.
 
     Raises:
-        ConfigError: a file or a combination of the two is wrong.
-        InfeasibleError: the fabric cannot be built.
+        ConfigError: a file or a combination of them is wrong.
+        InfeasibleError: the fabric cannot be built, or a part of the network is cut off.
     """
     started = time.perf_counter()
     cluster_spec = cluster if isinstance(cluster, Cluster) else load_cluster(cluster)
     job_spec = job if isinstance(job, Job) else load_job(job)
+    if scenario is not None and not isinstance(scenario, Scenario):
+        scenario = load_scenario(scenario)
     fabric = build_fabric(cluster_spec)
-    with located(job_spec):
-        run = run_step(fabric, job_spec, engine=engine, fold=fold)
-    return Result(fabric, run, time.perf_counter() - started)
+    with located(scenario or Scenario()), located(job_spec):
+        run = run_step(
+            fabric,
+            job_spec,
+            engine=engine,
+            fold=fold,
+            scenario=scenario,
+            routing=routing,
+            watch=watch,
+            progress=progress,
+        )
+    return Result(fabric, run, time.perf_counter() - started, scenario or Scenario(), routing)
 
 
 @dataclass(frozen=True)
@@ -71,11 +100,15 @@ class Result:
         fabric: what the job ran on.
         run: the step.
         wall_s: how long the simulation took.
+        scenario: what happened meanwhile.
+        routing: how flows found their way, where that was said beside the cluster file.
     """
 
     fabric: Fabric
     run: StepRun
     wall_s: float
+    scenario: Scenario = field(default_factory=Scenario)
+    routing: Routing | None = None
 
     @property
     def step_time_s(self) -> float:
@@ -122,6 +155,32 @@ class Result:
         (bound, entry), seconds = max(found.items(), key=lambda item: item[1])
         return bound, entry, seconds
 
+    @property
+    def links(self) -> LinkUse | None:
+        """How links were used; None unless the run was watched."""
+        return self.run.links
+
+    @cached_property
+    def held_up(self) -> dict[str, Any]:
+        """Which links held the step up, whose flows met there, and what would help: each tried in a run of its own.
+
+        Raises:
+            ConfigError: the run was not watched.
+        """
+        use, fluid = self.links, self.run.fluid
+        if use is None or fluid is None:
+            raise ConfigError("only a run that was watched can say what held it up: simulate(..., watch=True)")
+        from weft.report.bottleneck import find_bottleneck, limiting_class
+
+        routing = self.routing or self.fabric.plan.cluster.routing
+        tries = what_ifs(self.fabric, routing, self.scenario, limiting_class(use))
+        return find_bottleneck(use, fluid.prepared, time_s=self.step_time_s, alternatives=tries, again=self._again)
+
+    def _again(self, change: WhatIf) -> float:
+        """Seconds of the step with one thing changed."""
+        job, engine = self.run.plan.job, self.run.engine.name
+        return run_step(change.fabric, job, engine=engine, scenario=change.scenario, routing=change.routing).step_s
+
     def warnings(self) -> list[str]:
         """What a reader should know: an uneven pipeline, missing prices, memory that does not suffice."""
         found = list(self.run.plan.warnings)
@@ -142,6 +201,7 @@ class Result:
         run, plan = self.run, self.run.plan
         bound, entry, exposed_s = self.bottleneck
         memory, cost = run.memory, self.per_trillion_tokens
+        watched = {} if self.links is None else {"links": links_as_data(self.links)}
         return {
             "schema": SCHEMA,
             "engine": run.engine.name,
@@ -188,6 +248,7 @@ class Result:
                     "zero": plan.job.parallelism.zero,
                 },
             },
+            **watched,
             "warnings": self.warnings(),
             "provenance": self.provenance(),
             "wall_s": self.wall_s,
@@ -195,64 +256,36 @@ class Result:
         }
 
     def provenance(self) -> dict[str, Any]:
-        """What made this answer: version, a hash of both inputs, seed (nothing is drawn), engine, catalog revision."""
+        """What made this answer: version, a hash of all inputs, the hash functions' seed, engine, catalog revision."""
         inputs = self.fabric.plan.cluster.model_dump_json() + self.run.plan.job.model_dump_json()
+        if self.scenario != Scenario():
+            inputs += self.scenario.model_dump_json()
+        if self.routing is not None:
+            inputs += self.routing.model_dump_json()
         return {
             "version": __version__,
             "inputs_sha256": hashlib.sha256(inputs.encode()).hexdigest(),
-            "seed": 0,
+            "seed": (self.routing or self.fabric.plan.cluster.routing).seed,
             "engine": self.run.engine.name,
             "catalog_revision": self.fabric.catalog.revision,
         }
 
     def slices(self) -> Iterator[Slice]:
-        """The timeline: one group a pipeline stage, one track a stream."""
-        execution, program = self.run.execution, self.run.execution.program
-        for op in range(len(program)):
-            start, end = float(execution.start_s[op]), float(execution.end_s[op])
-            if end <= start:
-                continue
-            index = program.communication[op]
-            args: dict[str, Any] = {}
-            name = program.label[op]
-            if index >= 0:
-                communication = program.communications[index]
-                name = f"{communication.kind} {name}"
-                args = {
-                    "size_bytes": communication.size_bytes,
-                    "ranks": len(communication.ranks),
-                    "repeat": communication.repeat,
-                    "link_class": self.run.engine.bound(communication),
-                }
-            track = Stream(program.stream[op]).name.lower()
-            yield Slice(f"stage {program.rank[op]}", track, name, start, end - start, args)
+        """The timeline: one group a pipeline stage, or a class of its ranks that fare alike; one track a stream."""
+        return step_slices(self.run)
+
+    def counters(self) -> Iterator[Counter]:
+        """How full each class of links was over time; nothing unless the run was watched."""
+        return iter(()) if self.links is None else link_counters(self.links)
 
     def tables(self) -> dict[str, dict[str, list[Any]]]:
-        """Tidy tables with units in column names: operations, communications, breakdown, costs, provenance."""
-        run, program = self.run, self.run.execution.program
-        communications = program.communications
+        """Tidy tables with units in column names: operations, communications, costs ...; links if watched."""
         lines = self.bill.to_table()
         return {
-            "operations": {
-                "stage": list(program.rank),
-                "stream": [Stream(s).name.lower() for s in program.stream],
-                "category": [Category(c).name.lower() for c in program.category],
-                "label": list(program.label),
-                "start_s": run.execution.start_s.tolist(),
-                "end_s": run.execution.end_s.tolist(),
-                "communication": list(program.communication),
-            },
-            "communications": {
-                "kind": [c.kind for c in communications],
-                "size_bytes": [c.size_bytes for c in communications],
-                "ranks": [len(c.ranks) for c in communications],
-                "repeat": [c.repeat for c in communications],
-                "time_s": [run.engine.alone_s(c) for c in communications],
-                "link_class": [run.engine.bound(c) for c in communications],
-            },
-            "breakdown": {"part": list(self.breakdown_s), "time_s": list(self.breakdown_s.values())},
+            **step_tables(self.run),
             "costs": {name: list(values) for name, values in lines.items()},
             "provenance": {name: [str(value)] for name, value in self.provenance().items()},
+            **({} if self.links is None else link_tables(self.links)),
         }
 
     def __repr__(self) -> str:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from weft.collectives import Estimate
     from weft.fabric import CommGroup, Fabric
 
 _SIZE_HELP = "as nccl-tests reads it: K, M, G are powers of 1024"
-_FLOAT_BYTES = 4
-_HEAD = "# {:>12} {:>12} {:>6} {:>6} {:>5} {:>11} {:>8} {:>8}"
 
 
 def bench(
@@ -40,32 +37,88 @@ def bench(
     library: Annotated[
         str | None, typer.Option(help="nccl, rccl, or ideal (no overheads); default: the vendor's")
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="how transfers are timed; analytic: closed form; fluid: they share real paths")
+    ] = "analytic",
+    scenario: Annotated[
+        Path | None, typer.Option(help="a file of faults and traffic of others; its clock starts with each row")
+    ] = None,
+    routing: Annotated[
+        str | None, typer.Option(help="adaptive, spray, ecmp, flowlet ...; default: the cluster file's; fluid only")
+    ] = None,
+    queue_pairs: Annotated[int | None, typer.Option(help="queue pairs of a connection, each hashed by itself")] = None,
+    seed: Annotated[int | None, typer.Option(help="of the hash functions")] = None,
+    links: Annotated[
+        bool, typer.Option("--links", help="show how full links were, of the last row; fluid only")
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="draw that (.svg or .png); fluid only")] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
     """Predict a collective over sizes.
 
     Prints the columns of nccl-tests (out of place), the algorithm and protocol chosen, and the link class that binds.
+    With --engine fluid also what held it up, where it took longer than on links of its own, and what would help.
 
     \b
     Example:
       weft bench all_reduce cluster.yaml -b 8 -e 8G -f 2
       weft bench all_to_all cluster.yaml --ranks 64 -b 1M -e 1G --json
+      weft bench all_reduce cluster.yaml -b 1G -e 1G --engine fluid --routing ecmp --links
     """
+    from weft.cli.bench_views import answer_of, table_of
+    from weft.cli.routing_flags import routing_from
     from weft.collectives import canonical, estimate, library_for, load_library
     from weft.collectives.sweep import parse_size, sizes
+    from weft.errors import ConfigError, UnknownName
     from weft.fabric import build_fabric, load_cluster
     from weft.report.machine import to_json
 
+    if engine not in ("analytic", "fluid"):
+        raise UnknownName("engine", engine, ("analytic", "fluid"), field="--engine")
     name = canonical(kind)
     wanted = sizes(parse_size(first), parse_size(last), factor, parse_size(step) if step else None)
-    fabric = build_fabric(load_cluster(cluster))
+    spec = load_cluster(cluster)
+    chosen_routing = routing_from(spec, routing, queue_pairs, seed)
+    if plot is not None:
+        from weft.report.link_plot import check_plot
+
+        check_plot(plot)
+    if engine == "analytic" and (chosen_routing is not None or scenario is not None or links or plot is not None):
+        raise ConfigError("the closed form knows no single links, routing or scenarios; add --engine fluid")
+    fabric = build_fabric(spec)
     group = _group(fabric, ranks)
     chosen = load_library(library or library_for(fabric.accelerator), fabric.catalog)
-    rows = [estimate(name, size, group, library=chosen, algorithm=algorithm) for size in wanted]
+    if engine == "analytic":
+        rows = [estimate(name, size, group, library=chosen, algorithm=algorithm) for size in wanted]
+        typer.echo(
+            to_json(answer_of(name, fabric, chosen.name, rows))
+            if json
+            else table_of(name, fabric, group, chosen.name, rows)
+        )
+        return
+
+    from weft.cli.bench_fluid import run_fluid
+
+    found = run_fluid(
+        fabric,
+        name,
+        wanted,
+        group.ranks,
+        library=chosen,
+        algorithm=algorithm,
+        routing=chosen_routing,
+        scenario=scenario,
+    )
+    if plot is not None and found.links is not None:
+        from weft.report.link_plot import write_plot
+
+        write_plot(plot, found.links, title=f"{name} on {fabric.name}")
     if json:
-        typer.echo(to_json(_answer(name, fabric, chosen.name, rows)))
+        typer.echo(to_json({**answer_of(name, fabric, chosen.name, found.rows), **found.to_dict(links=links)}))
     else:
-        typer.echo(_table(name, fabric, group, chosen.name, rows))
+        typer.echo("\n".join([table_of(name, fabric, group, chosen.name, found.rows), *found.texts(links=links)]))
+        if plot is not None:
+            typer.echo(f"wrote {plot}", err=True)
 
 
 def _group(fabric: Fabric, ranks: int | None) -> CommGroup:
@@ -75,50 +128,3 @@ def _group(fabric: Fabric, ranks: int | None) -> CommGroup:
     if not 1 <= count <= fabric.accelerators:
         raise ConfigError(f"--ranks must be 1 to {fabric.accelerators} (the cluster's accelerators), read {count}")
     return fabric.group(range(count))
-
-
-def _answer(kind: str, fabric: Fabric, library: str, rows: list[Estimate]) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from weft.collectives.sweep import average_busbw_Bps
-
-    return {
-        "schema": "weft.bench/1",
-        "kind": kind,
-        "cluster": fabric.name,
-        "accelerator": fabric.accelerator,
-        "ranks": rows[0].ranks,
-        "library": library,
-        "catalog_revision": fabric.catalog.revision,
-        "average_busbw_Bps": average_busbw_Bps(rows),
-        "rows": [{key: value for key, value in asdict(row).items() if key not in ("kind", "ranks")} for row in rows],
-    }
-
-
-def _table(kind: str, fabric: Fabric, group: CommGroup, library: str, rows: list[Estimate]) -> str:
-    """The layout of nccl-tests: sizes in bytes, times in us, bandwidths in GB/s (1e9)."""
-    from weft.collectives.sweep import average_busbw_Bps
-
-    reduces = kind in ("all_reduce", "reduce_scatter", "reduce")
-    split = kind in ("all_gather", "reduce_scatter", "all_to_all")
-    redop, root = "sum" if reduces else "none", 0 if kind in ("broadcast", "reduce") else -1
-    bounds = sorted({row.bound for row in rows})
-    lines = [
-        f"# {kind}: {group.ranks} ranks of {fabric.accelerator} on {fabric.name}, {library}, predicted",
-        _HEAD.format("size", "count", "type", "redop", "root", "time", "algbw", "busbw") + "  algorithm",
-        _HEAD.format("(B)", "(elements)", "", "", "", "(us)", "(GB/s)", "(GB/s)"),
-    ]
-    for row in rows:
-        count = int(row.size_bytes) // _FLOAT_BYTES // (group.ranks if split else 1)
-        lines.append(
-            f"  {int(row.size_bytes):>12} {count:>12} {'float':>6} {redop:>6} {root:>5} {_time(row.time_s * 1e6):>11} "
-            f"{row.algbw_Bps / 1e9:>8.2f} {row.busbw_Bps / 1e9:>8.2f}  {row.algorithm}/{row.protocol}"
-        )
-    lines.append(f"# Avg bus bandwidth    : {average_busbw_Bps(rows) / 1e9:.4g} GB/s")
-    lines.append(f"# Bound by             : {', '.join(bounds)}")
-    return "\n".join(lines)
-
-
-def _time(us: float) -> str:
-    """Four digits or whole microseconds, as nccl-tests prints times."""
-    return f"{us:.2f}" if us < 100 else f"{us:.1f}" if us < 10_000 else f"{us:.0f}"

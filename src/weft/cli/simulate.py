@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from weft.api import Result
 
 
 def simulate(
     cluster: Annotated[Path, typer.Argument(help="the cluster file", metavar="CLUSTER")],
     job: Annotated[Path, typer.Argument(help="the job file", metavar="JOB")],
-    engine: Annotated[str, typer.Option(help="how transfers are timed; analytic: closed form")] = "analytic",
+    engine: Annotated[
+        str, typer.Option(help="how transfers are timed; analytic: closed form; fluid: they share real paths")
+    ] = "analytic",
+    scenario: Annotated[
+        Path | None, typer.Option(help="a file of faults, slow hosts, traffic of others, other jobs; fluid only")
+    ] = None,
+    routing: Annotated[
+        str | None, typer.Option(help="adaptive, spray, ecmp, flowlet ...; default: the cluster file's; fluid only")
+    ] = None,
+    queue_pairs: Annotated[int | None, typer.Option(help="queue pairs of a connection, each hashed by itself")] = None,
+    seed: Annotated[int | None, typer.Option(help="of the hash functions")] = None,
+    fold: Annotated[
+        bool, typer.Option("--fold/--no-fold", help="let one stand for all that behave alike; the answer is the same")
+    ] = True,
+    links: Annotated[bool, typer.Option("--links", help="show how full links were; fluid only")] = False,
+    explain_links: Annotated[
+        bool,
+        typer.Option("--explain-links", help="say which links held it up, and try in runs what helps; fluid only"),
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="draw how full links were (.svg or .png); fluid only")] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
     trace: Annotated[Path | None, typer.Option(help="write a timeline for ui.perfetto.dev (.json or .json.gz)")] = None,
     tables: Annotated[Path | None, typer.Option(help="write result tables into this folder")] = None,
@@ -20,33 +42,78 @@ def simulate(
     """Simulate one job on one cluster.
 
     Prints step time and where it goes, MFU, memory, the bottleneck, cost and power.
-    The exit code is 1 where the job does not fit in memory.
+    The exit code is 1 where the job does not fit in memory, or a part of the network is cut off.
 
     \b
     Example:
       weft simulate examples/llama3-405b/cluster.yaml examples/llama3-405b/job.yaml
       weft simulate cluster.yaml job.yaml --json --trace step.json.gz
+      weft simulate cluster.yaml job.yaml --engine fluid --routing ecmp --explain-links
+      weft simulate cluster.yaml job.yaml --engine fluid --scenario broken.yaml --links
     """
     from weft.api import simulate as run
+    from weft.cli.routing_flags import routing_from
+    from weft.fabric import load_cluster
     from weft.report.machine import to_json
+    from weft.report.progress import Line
     from weft.report.simulation import fits, simulation_card
 
-    result = run(str(cluster), str(job), engine=engine)
+    if plot is not None:
+        from weft.report.link_plot import check_plot
+
+        check_plot(plot)
+    spec = load_cluster(cluster)
+    # A timeline and tables of the fluid engine have the links in them.
+    watch = links or explain_links or plot is not None or (engine == "fluid" and bool(trace or tables))
+    with Line("operations") as line:
+        result = run(
+            spec,
+            str(job),
+            engine=engine,
+            fold=fold,
+            scenario=None if scenario is None else str(scenario),
+            routing=routing_from(spec, routing, queue_pairs, seed),
+            watch=watch,
+            progress=line.update,
+        )
     answer = result.to_dict()
+    if explain_links:
+        answer["held_up"] = result.held_up
     if trace is not None:
         from weft.report.perfetto import write_trace
 
-        write_trace(trace, result.slices(), about=answer.get("provenance"))
+        write_trace(trace, result.slices(), result.counters(), about=answer.get("provenance"))
     if tables is not None:
         from weft.report.tables import write_tables
 
         write_tables(tables, result.tables(), format=table_format)
+    if plot is not None and result.links is not None:
+        from weft.report.link_plot import write_plot
+
+        write_plot(plot, result.links, title=f"{answer['job']['name']} on {answer['cluster']['name']}")
     if json:
         typer.echo(to_json(answer))
     else:
-        typer.echo(simulation_card(answer))
-        for path in (trace, tables):
+        typer.echo("\n\n".join([simulation_card(answer), *_about_links(result, links, explain_links)]))
+        for path in (trace, tables, plot):
             if path is not None:
                 typer.echo(f"wrote {path}", err=True)
     if not fits(answer):
         raise typer.Exit(1)
+
+
+def _about_links(result: Result, links: bool, explain: bool) -> list[str]:
+    """What was asked for about the links, as text."""
+    from weft.units import format_duration
+
+    parts = []
+    if explain:
+        from weft.report.bottleneck import bottleneck_text
+
+        what = f"a step of {format_duration(result.step_time_s)}"
+        parts.append(bottleneck_text(result.held_up, what=what))
+    if links and result.links is not None:
+        from weft.report.heat_map import heat_map
+
+        parts.append(heat_map(result.links))
+    return parts

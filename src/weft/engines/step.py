@@ -127,8 +127,8 @@ def run_step(
     library = load_library(library_for(fabric.accelerator), fabric.catalog)
     if engine == "analytic":
         if scenario is not None or routing is not None or watch:
-            what = "scenario" if scenario is not None else "routing" if routing is not None else "link"
-            raise ConfigError(f"the closed form knows nothing of a {what}; use the fluid engine", field="engine")
+            what = "a scenario" if scenario is not None else "routing" if routing is not None else "single links"
+            raise ConfigError(f"the closed form knows nothing of {what}; use the fluid engine", field="engine")
         runner: _Runner = _AnalyticStep(fabric, library, resolved)
         fluid, repeats = None, True
     else:

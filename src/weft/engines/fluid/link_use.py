@@ -96,13 +96,18 @@ class Watch:
         self.prepared = prepared
         quotient, resources = prepared.carriage.quotient, prepared.router.resources
         self.link_kind, self.names = _kinds(resources)
-        first = np.minimum(quotient.resource, len(resources) - 1)
-        kind = np.where(quotient.resource < len(resources), self.link_kind[_first_links(resources)[first]], -1)
-        # A class of resources counts as often as it has members: those with as many share a row of the timeline.
-        pairs, rows = np.unique(np.stack([kind, quotient.members]), axis=1, return_inverse=True)
-        self._row_kind, self._row_times = pairs
-        self.rows = rows.ravel().astype(np.int64)
-        self._kind = kind
+        used = np.flatnonzero(prepared.classes.resource[:-1] >= 0)
+        which, kind = prepared.classes.resource[used], self.link_kind[_first_links(resources)[used]]
+        # Links of several kinds that fare alike are one class of resources, so count each of its kinds.
+        pairs, first, members = np.unique(which * len(self.names) + kind, return_index=True, return_counts=True)
+        self._class, self._kind = np.divmod(pairs, len(self.names))
+        self._first, self._members = used[first], members
+        # Classes made up alike share a row of the timeline.
+        shown, place = np.unique(kind, return_inverse=True)
+        made_of = np.zeros((len(quotient.resource), len(shown)), np.int64)
+        np.add.at(made_of, (which, place.ravel()), 1)
+        self._made_of, rows = np.unique(made_of, axis=0, return_inverse=True)
+        self._shown, self.rows = shown, rows.ravel().astype(np.int64)
 
     def use(self, engine: FluidEngine, *, most: int = 100) -> LinkUse:
         """Tell how the links were used in the run that an engine has just done.
@@ -124,16 +129,16 @@ class Watch:
         decile = np.minimum(9, (share * 10 + 1e-9).astype(np.int64))
         busiest, longest = np.zeros(count), np.zeros(count)
         np.maximum.at(busiest, which, share)
-        known = (self._kind >= 0) & (place[self._kind] >= 0)
-        np.maximum.at(longest, place[self._kind[known]], limiting[known])
-        capacity = np.bincount(which, link_Bps[used], minlength=count)
+        known = place[self._kind] >= 0
+        np.maximum.at(longest, place[self._kind[known]], limiting[self._class[known]])
+        capacity = _summed(which, link_Bps[used], count)
         bin_s, over_time = self._over_time(engine, place, capacity, span_s)
         return LinkUse(
             span_s,
             tuple(self.names[kind] for kind in kinds.tolist()),
             np.bincount(which, minlength=count),
             capacity,
-            np.bincount(which, link_bytes[used], minlength=count),
+            _summed(which, link_bytes[used], count),
             busiest,
             longest,
             np.bincount(which * 10 + decile, minlength=count * 10).reshape(count, 10),
@@ -167,10 +172,11 @@ class Watch:
         self, engine: FluidEngine, place: NDArray[np.int64], capacity: FloatArray, span_s: float
     ) -> tuple[float, FloatArray]:
         timeline = engine.network.timeline
+        rows = len(timeline.carried_bytes)
         found = np.zeros((len(capacity), timeline.carried_bytes.shape[1]))
-        for row, (kind, times) in enumerate(zip(self._row_kind.tolist(), self._row_times.tolist(), strict=True)):
-            if kind >= 0 and place[kind] >= 0 and row < len(timeline.carried_bytes):
-                found[place[kind]] += timeline.carried_bytes[row] * times
+        for number, kind in enumerate(self._shown.tolist()):
+            if place[kind] >= 0:
+                found[place[kind]] = self._made_of[:rows, number] @ timeline.carried_bytes
         bins = int(np.ceil(span_s / timeline.bin_s - 1e-9)) if timeline.bin_s > 0 else 0
         length = np.full(bins, timeline.bin_s)
         if bins:
@@ -180,28 +186,31 @@ class Watch:
     def _limits(
         self, carried: FloatArray, busy: FloatArray, limiting: FloatArray, span_s: float, most: int
     ) -> tuple[Limit, ...]:
-        quotient, resources = self.prepared.carriage.quotient, self.prepared.router.resources
+        resources = self.prepared.router.resources
         capacity = self.prepared.carriage.states[0].capacity_Bps
-        order = np.lexsort((quotient.resource, -limiting))
+        limited = np.flatnonzero(limiting[self._class] > 0)
+        order = limited[np.lexsort((self._first[limited], -limiting[self._class[limited]]))]
         found = []
-        for each in order[: most + 1].tolist():
-            row = int(quotient.resource[each])
-            if limiting[each] <= 0 or row >= len(resources) or len(found) == most:
-                continue
-            room = capacity[each] * span_s
+        for number in order[:most].tolist():
+            each, row = int(self._class[number]), int(self._first[number])
+            room, links = capacity[each] * span_s, len(resources.links_of(row))
             found.append(
                 Limit(
                     row,
                     resources.name(row),
-                    self.names[int(self._kind[each])],
-                    int(quotient.members[each]) * len(resources.links_of(row)),
+                    self.names[int(self._kind[number])],
+                    int(self._members[number]) * links,
                     float(limiting[each]),
                     float(busy[each]),
                     float(carried[each] / room) if room > 0 else 0.0,
-                    float(carried[each]) / len(resources.links_of(row)),
+                    float(carried[each]) / links,
                 )
             )
         return tuple(found)
+
+
+def _summed(which: NDArray[np.int64], values: FloatArray, count: int) -> FloatArray:
+    return np.bincount(which, values, minlength=count).astype(np.float64)
 
 
 def _first_links(resources: Resources) -> NDArray[np.int64]:
