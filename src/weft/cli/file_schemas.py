@@ -7,7 +7,7 @@ from typing import Any
 from weft.errors import UnknownName
 from weft.files import Strict
 
-KINDS = ("cluster", "job")
+KINDS = ("cluster", "job", "scenario")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -19,7 +19,7 @@ def file_schema(kind: str) -> dict[str, Any]:
     """
     if kind not in KINDS:
         raise UnknownName("kind of file", kind, KINDS)
-    schema = {"$schema": _DIALECT, **(_cluster() if kind == "cluster" else _job())}
+    schema = {"$schema": _DIALECT, **{"cluster": _cluster, "job": _job, "scenario": _scenario}[kind]()}
     _drop_si_defaults(schema)
     return schema
 
@@ -28,6 +28,12 @@ def _job() -> dict[str, Any]:
     from weft.workload.spec import Job
 
     return Job.model_json_schema()
+
+
+def _scenario() -> dict[str, Any]:
+    from weft.engines.scenario import Scenario
+
+    return Scenario.model_json_schema()
 
 
 def _cluster() -> dict[str, Any]:

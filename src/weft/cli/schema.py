@@ -8,9 +8,9 @@ import typer
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="cluster or job", metavar="KIND")],
+    kind: Annotated[str, typer.Argument(help="cluster, job or scenario", metavar="KIND")],
 ) -> None:
-    """Print the JSON Schema of the cluster or job file.
+    """Print the JSON Schema of the cluster, job or scenario file.
 
     \b
     Example:
