@@ -37,7 +37,7 @@ def inputs(schedule: Schedule, owners: dict[int, int] | None = None) -> Contents
     n, kind = schedule.ranks, schedule.kind
     if kind == "all_gather":
         assert owners is not None
-        return {rank: {chunk: Counter([rank])} for chunk, rank in owners.items()}
+        return {rank: {c: Counter([rank]) for c, owner in owners.items() if owner == rank} for rank in range(n)}
     if kind == "broadcast":
         return {0: {c: Counter([0]) for c in range(schedule.chunks)}}
     if kind == "all_to_all":

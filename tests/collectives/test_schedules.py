@@ -11,7 +11,8 @@ from weft.collectives import ALGORITHMS, Schedule
 from weft.errors import ConfigError
 
 SIZE = 840.0  # divides by 1..8
-UNITS = {"tree": (1, 2, 3), "hierarchical": (1, 2, 3, 4), "in_network": (2, 4)}
+UNITS = {"tree": (1, 2, 3), "hierarchical": (1, 2, 3, 4), "in_network": (2, 4), "two_level": (1, 2, 3, 4)}
+BOXES = {4: (2, 2), 6: (3, 2), 8: (2, 2, 2), 12: (2, 3, 2), 16: (4, 4)}
 
 
 def cases() -> list[Any]:
@@ -22,6 +23,8 @@ def cases() -> list[Any]:
                 if name == "halving_doubling" and n & (n - 1):
                     continue
                 found.append(pytest.param(name, kind, n, {}, id=f"{name}-{kind}-{n}"))
+                if name == "bucket" and n in BOXES:
+                    found.append(pytest.param(name, kind, n, {"shape": BOXES[n]}, id=f"{name}-{kind}-{BOXES[n]}"))
                 for unit in UNITS.get(name, ()):
                     if n % unit == 0 and n > unit and not (name == "in_network" and kind != "all_reduce"):
                         found.append(pytest.param(name, kind, n, {"per_unit": unit}, id=f"{name}-{kind}-{n}by{unit}"))
@@ -41,9 +44,12 @@ def test_everyone_ends_with_the_right_data(name: str, kind: str, n: int, options
     if kind == "reduce_scatter":
         owners = owners_after(schedule)
         assert sorted(owners) == list(range(schedule.chunks))
-        assert sorted(owners.values()) == list(range(n))
+        assert sorted(owners.values()) == sorted(list(range(n)) * (schedule.chunks // n))
         return
-    owners = owners_after(make(name, "reduce_scatter", n, options)) if kind == "all_gather" else None
+    owners = None
+    if kind == "all_gather":
+        scatters = "reduce_scatter" in ALGORITHMS[name].KINDS
+        owners = owners_after(make(name, "reduce_scatter", n, options)) if scatters else {i: i for i in range(n)}
     held = run(schedule, inputs(schedule, owners))
     for rank in range(n):
         got = held[rank]
@@ -74,10 +80,10 @@ def test_halving_doubling_refuses_what_is_not_a_power_of_two() -> None:
         make("halving_doubling", "all_reduce", 12, {})
 
 
-@pytest.mark.parametrize("name", ["tree", "hierarchical", "in_network"])
+@pytest.mark.parametrize("name", ["tree", "hierarchical", "in_network", "two_level"])
 def test_units_must_fill(name: str) -> None:
     with pytest.raises(ConfigError, match="do not fill units of 4"):
-        make(name, "all_reduce", 6, {"per_unit": 4})
+        make(name, "all_to_all" if name == "two_level" else "all_reduce", 6, {"per_unit": 4})
 
 
 def test_in_network_across_units_is_for_all_reduce_only() -> None:

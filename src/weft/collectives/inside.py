@@ -8,13 +8,12 @@ order of their numbers. These are the assumptions of `weft.fabric.scale_up_grid.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.collectives.flows import Edges, edges
 from weft.collectives.layout import Layout
+from weft.errors import InternalError
 from weft.fabric.scale_up_grid import Grid
 
 
@@ -59,25 +58,47 @@ def _all_pairs(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArra
     return src, dst, np.full(len(src), 1 / max(1, count - 1))
 
 
+def along(layout: Layout) -> list[Edges]:
+    """Rings along each dimension of the box that a group fills, in which every rank passes on 1 in all.
+
+    For groups of one unit, whose ``layout.group.levels[0].sides`` says that they fill a box.
+    """
+    grid = layout.fabric.plan.scale_up.grid
+    if grid is None or layout.units > 1:
+        raise InternalError("rings along dimensions need the grid of one unit")
+    found: dict[int, list[tuple[NDArray[np.int64], NDArray[np.int64]]]] = {}
+    for d, src, dst in _rings(grid, tuple(layout.slot[layout.order].tolist())):
+        found.setdefault(d, []).append((layout.order[src], layout.order[dst]))
+    return [
+        edges(np.concatenate([src for src, _ in ways]), np.concatenate([dst for _, dst in ways]), 1 / len(ways), 0)
+        for ways in found.values()
+    ]
+
+
 def on_grid(grid: Grid, slots: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """(src, dst, share) between members of a set of places on a grid, counted in the order of the set."""
     count = len(slots)
     each = np.arange(count)
-    coordinates = np.stack(np.unravel_index(np.array(slots), grid.shape), axis=1)
-    spans = [np.unique(column) for column in coordinates.T]
-    if count <= 2 or math.prod(len(span) for span in spans) != count:
-        return (each, (each + 1) % count, np.ones(count)) if count > 1 else (each[:0], each[:0], np.empty(0))
-    box = each.reshape([len(span) for span in spans])  # slots ascend, the last dimension fastest
+    if count == 1:
+        return each[:0], each[:0], np.empty(0)
+    if count == 2 or not grid.sides(np.array(slots)):
+        return each, (each + 1) % count, np.ones(count)
+    rings = _rings(grid, slots)
+    whole = sum(grid.link_Bps[d] for d, _, _ in rings)
+    src, dst = (np.concatenate([ring[i] for ring in rings]) for i in (1, 2))
+    return src, dst, np.concatenate([np.full(count, grid.link_Bps[d] / whole) for d, _, _ in rings])
+
+
+def _rings(grid: Grid, slots: tuple[int, ...]) -> list[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
+    """(dimension, src, dst) of each ring along the dimensions of a box; one for each way round where it closes."""
+    coordinates = np.unravel_index(np.array(slots), grid.shape)
+    spans = [np.unique(column) for column in coordinates]
+    box = np.arange(len(slots)).reshape([len(span) for span in spans])  # slots ascend, the last dimension fastest
     found = []
     for d, span in enumerate(spans):
-        if len(span) == 1:
-            continue
-        ahead = np.roll(box, -1, axis=d).ravel()
-        closed = grid.closes(d, span)
-        found.append((box.ravel(), ahead, grid.link_Bps[d]))
-        if closed:
-            found.append((ahead, box.ravel(), grid.link_Bps[d]))
-    whole = sum(rate for _, _, rate in found)
-    src, dst = (np.concatenate([part[i] for part in found]) for i in (0, 1))
-    share = np.concatenate([np.full(count, rate / whole) for _, _, rate in found])
-    return src, dst, share
+        if len(span) > 1:
+            ahead = np.roll(box, -1, axis=d).ravel()
+            found.append((d, box.ravel(), ahead))
+            if grid.closes(d, span):
+                found.append((d, ahead, box.ravel()))
+    return found

@@ -131,7 +131,10 @@ _CHOICES = {
     "all_to_all": ("direct",),
     "send_recv": ("direct",),
 }
-_EVERY = ("ring", "tree", "halving_doubling", "direct", "hierarchical", "in_network")
+_EVERY = (
+    *("ring", "tree", "halving_doubling", "direct", "hierarchical", "in_network"),
+    *("bruck", "pat", "bucket", "two_level"),
+)
 
 #: No overhead at all: latency is the fabric's, bandwidth the wire's. The α-β model itself, and every lower bound.
 IDEAL = Library("ideal", {"": Device()}, {"": Transport()}, dict.fromkeys(_CHOICES, _EVERY))

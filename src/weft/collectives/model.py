@@ -7,7 +7,18 @@ from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from weft.collectives import direct, halving_doubling, hierarchical, in_network, ring, tree
+from weft.collectives import (
+    bruck,
+    bucket,
+    direct,
+    halving_doubling,
+    hierarchical,
+    in_network,
+    pat,
+    ring,
+    tree,
+    two_level,
+)
 from weft.collectives.cost import Cost
 from weft.collectives.kinds import busbw, canonical, check_ranks
 from weft.collectives.library import PROTOCOLS, Library, library_for, load_library
@@ -21,7 +32,19 @@ if TYPE_CHECKING:
     from weft.collectives.layout import Layout
 
 ALGORITHMS: dict[str, ModuleType] = {
-    module.NAME: module for module in (ring, tree, halving_doubling, direct, hierarchical, in_network)
+    module.NAME: module
+    for module in (
+        ring,
+        tree,
+        halving_doubling,
+        direct,
+        hierarchical,
+        in_network,
+        bruck,
+        pat,
+        bucket,
+        two_level,
+    )
 }
 _NAMES = {
     "nvls": "in_network",

@@ -52,6 +52,23 @@ def across_units(layout: Layout) -> Edges:
     return edges(each[:, None], dst, (others / len(farther))[:, None], np.arange(dst.size).reshape(dst.shape))
 
 
+def along_rails(layout: Layout) -> Edges:
+    """Pairs of units on the rail of each place, a channel for each: all that leaves a unit in an all-to-all.
+
+    Bytes are per byte of a rank's buffer.
+    """
+    units, at, size = layout.units, layout.at, np.bincount(layout.unit)
+    if units == 1:
+        return edges([], [], [], [])
+    farther = _distances(units - 1, MOST_PAIRS // (at.size * layout.groups))
+    unit = (np.arange(units)[:, None] + farther) % units
+    weight = (layout.ranks - size)[:, None] * size[unit] / size[unit].sum(axis=1, keepdims=True)
+    bytes_x = size[:, None] * weight / (layout.ranks * layout.width)
+    src, dst = at[:, None, :], at[unit]
+    channel = np.arange(dst.size).reshape(dst.shape)
+    return edges(src, dst, bytes_x[:, :, None], channel)
+
+
 def _distances(most: int, count: int) -> NDArray[np.int64]:
     """``count`` of the distances 1 to ``most``, ascending: all of them, or one drawn from each of even strata."""
     count = max(1, min(most, count))

@@ -29,6 +29,7 @@ class Level:
         reduces: True where switches of this level can reduce (NVLS, SHARP).
         exchange: share of ``rate_Bps`` left when every rank talks to every other; below 1 where their routes share
             links, as in a torus.
+        sides: of the box that the ranks fill in a torus or mesh; empty where there is none.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Level:
     accelerators: int = 1
     reduces: bool = False
     exchange: float = 1.0
+    sides: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

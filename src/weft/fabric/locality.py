@@ -112,10 +112,12 @@ class Locality:
         """Return the innermost level, from the members' numbers inside the fullest scale-up domain."""
         plan, ranks = self.plan.scale_up, len(members)
         rate_Bps, latency_s, exchange = plan.rate_Bps, plan.latency_s, 1.0
+        sides: tuple[int, ...] = ()
         if plan.kind == "full_mesh" and ranks > 1:  # links to accelerators outside the group do not help it
             rate_Bps *= (ranks - 1) / (self.plan.per_node - 1)
         elif plan.grid is not None:
             rate_Bps, latency_s, exchange = plan.grid.seen_by(members)
+            sides = plan.grid.sides(members)
         return Level(
             name=plan.protocol,
             domain="scale-up",
@@ -127,6 +129,7 @@ class Locality:
             accelerators=1 if plan.kind == "none" else self.plan.per_node,
             reduces=plan.reduces,
             exchange=exchange,
+            sides=sides,
         )
 
     def _level(self, depth: int, ranks: int, units: int, column: IntArray) -> Level:

@@ -65,12 +65,16 @@ class Grid:
         places = np.stack(np.unravel_index(members, self.shape), axis=1)
         if len(members) == 2:
             return self._pair(places)
-        spans = [np.unique(column) for column in places.T]
-        if math.prod(len(span) for span in spans) != len(members):
+        if not self.sides(members):
             near = np.abs(places - np.roll(places, 1, axis=0))
             hops = self._shortest(near).sum(axis=1).max()
             return min(self.link_Bps), float(hops) * self.hop_s, 1.0
-        return self._box(spans)
+        return self._box([np.unique(column) for column in places.T])
+
+    def sides(self, members: IntArray) -> tuple[int, ...]:
+        """Return how many members a box of them has along each dimension that it spans; nothing for other sets."""
+        spans = tuple(len(np.unique(column)) for column in np.unravel_index(members, self.shape))
+        return tuple(span for span in spans if span > 1) if math.prod(spans) == len(members) else ()
 
     def _pair(self, places: IntArray) -> tuple[float, float, float]:
         apart = self._shortest(np.abs(places[0] - places[1]))
