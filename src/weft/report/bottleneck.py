@@ -5,6 +5,7 @@ Every figure comes from a run: what would help is run again with one thing chang
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from weft.engines.fluid.link_use import Limit, LinkUse
 from weft.engines.fluid.prepare import Prepared
 from weft.engines.what_if import WhatIf
 from weft.errors import InfeasibleError
-from weft.report.terminal import Column, heading, percent, table
+from weft.report.terminal import Column, heading, percent, table, width
 from weft.workload.program import Communication
 
 #: Kinds of limit that are told, links named of each, and flows named of each communication on one.
@@ -88,7 +89,8 @@ def bottleneck_text(report: dict[str, Any], *, what: str) -> str:
     lines.append(heading(f"Who meets on {worst['names'][0]}"))
     for each in worst["shared_by"]:
         some = ", ".join(f"{a} to {b}" for a, b in each["pairs"])
-        lines.append(f"  {each['flows']:,} of {each['communication']}: {some}{', …' if each['more'] else ''}")
+        line = f"{each['flows']:,} of {each['communication']}: {some}{', …' if each['more'] else ''}"
+        lines += textwrap.wrap(line, width(), initial_indent="  ", subsequent_indent="    ")
     if report["what_would_help"]:
         lines += ["", _help(report["what_would_help"])]
     return "\n".join(lines)

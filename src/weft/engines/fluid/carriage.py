@@ -117,7 +117,7 @@ class Carriage:
             for transfer in transfers:
                 resource, usage = self.entries(self.states[0].routed, int(transfer))
                 load[resource] += usage
-            with np.errstate(divide="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore"):
                 seconds = np.where(load > 0, load / capacity, 0.0)
             worst = int(seconds.argmax()) if len(seconds) else -1
             taken = max(1 / cap_Bps, float(seconds[worst]) if worst >= 0 else 0.0)
@@ -135,9 +135,11 @@ class Carriage:
                 resource, _ = self.entries(state.routed, int(transfer))
                 dead = resource[state.capacity_Bps[resource] == 0]
                 if len(dead):
+                    name = self.link_class[int(dead[0])]
+                    down = "what joins them is down" if name == "no path" else f"{name} is down"
                     return (
                         f"unreachable: {carried.name} cannot finish, no live path is left for some of its ranks "
-                        f"({self.link_class[int(dead[0])]} is down); mend the link, add another path, or give the "
+                        f"({down}); mend the link, add another path, or give the "
                         "fault an end with until"
                     )
         return "unreachable: communication is cut off by what has priority over it or by a dead link"
