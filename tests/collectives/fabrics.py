@@ -52,6 +52,14 @@ def busiest(fabric: Fabric, flows: Flows, group: int = 0) -> tuple[float, float]
     return max(inside.values(), default=0.0), max(outside.values(), default=0.0)
 
 
+def busiest_outside(fabric: Fabric, flows: Flows) -> float:
+    """Most bytes that a rank sends to, or receives from, other units."""
+    domain = domains(fabric)
+    far = domain[flows.src] != domain[flows.dst]
+    ends = (np.bincount(end[far], flows.bytes_x[far], minlength=1) for end in (flows.src, flows.dst))
+    return float(max(column.max() for column in ends))
+
+
 def domains(fabric: Fabric) -> npt.NDArray[np.int64]:
     """Scale-up domain of each node row; -1 for others."""
     found = np.full(len(fabric.nodes), -1, np.int64)

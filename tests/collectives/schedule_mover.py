@@ -64,6 +64,17 @@ def owners_after(schedule: Schedule) -> dict[int, int]:
     return found
 
 
+def outside_bytes(schedule: Schedule, unit: int) -> float:
+    """Most bytes that a rank sends to, or receives from, others than those of its unit."""
+    crossed: Counter[tuple[str, int]] = Counter()
+    for step in schedule.unrolled():
+        for t in step.transfers:
+            if t.src // unit != t.dst // unit:
+                crossed["out", t.src] += t.count
+                crossed["in", t.dst] += t.count
+    return max(crossed.values(), default=0) * schedule.chunk_bytes
+
+
 def inside_bytes(schedule: Schedule, unit: int) -> float:
     """Most bytes a rank sends to, or receives from, others of its unit (or its unit's switch)."""
     unit_of = {rank: rank // unit for rank in range(schedule.ranks)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from handmade_groups import group_of
-from schedule_mover import inside_bytes
+from schedule_mover import inside_bytes, outside_bytes
 
 from weft.collectives import ALGORITHMS
 
@@ -55,7 +55,9 @@ def test_bytes_and_steps(name: str, kind: str, shape: tuple[int, int]) -> None:
     assert inside_bytes(schedule, per_unit) == pytest.approx(inside)
     if units > 1:
         outside = sum(stage.load[1] for stage in cost.stages) * SIZE
-        assert schedule.crossing_bytes(per_unit) == pytest.approx(outside)
+        few = name == "bruck" or kind == "send_recv"  # not all of a unit's ranks send out of it
+        left = per_unit * outside_bytes(schedule, per_unit) if few else schedule.crossing_bytes(per_unit)
+        assert left == pytest.approx(outside)
     # a pass through a scale-up switch is two transfers and one step
     through_switches = {"all_reduce": 2}.get(kind, 1) if name == "in_network" else 0
     assert sum(cost.steps) == schedule.steps - through_switches

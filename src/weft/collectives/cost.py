@@ -21,7 +21,8 @@ class Stage:
 
     Attributes:
         load: bytes per byte of size; at level 0 what the busiest rank sends (or receives, if more) inside its scale-up
-            unit, at each further level what leaves (or enters) the busiest unit of the level below.
+            unit, at each further level what leaves (or enters) the busiest unit of the level below. Where few of a
+            unit's ranks send out of it, at the first network level their bytes times the ranks: each has its NICs only.
         how: for each level, what moves them (`HOWS`); a library knows each one's efficiency.
     """
 

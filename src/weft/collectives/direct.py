@@ -67,6 +67,8 @@ def cost(kind: str, group: CommGroup) -> Cost:
     inside = group.levels[0].ranks
     if kind == "send_recv":
         load = spread(group, 1.0)
+        if levels > 1:  # one rank of each unit sends to the next, by its own NICs
+            load = (load[0], float(inside), *load[2:])
     elif kind in ("broadcast", "reduce"):
         load = (inside - 1.0, *(float(n - u) for u in sizes[1:]))
     else:

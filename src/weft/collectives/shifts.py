@@ -1,7 +1,8 @@
 """Steps in which every rank sends to the one some distance further on: what Bruck's algorithm and PAT are made of.
 
 At a distance d among n ranks in a row, around the end, min(d, n - d, u) ranks of every u consecutive ones send out of
-these u; so a step of short distance hardly leaves a unit, and one of long distance leaves it whole.
+these u; so a step of short distance hardly leaves a leaf, and one of long distance leaves it whole. Out of a scale-up
+unit each rank goes by its own NICs, and the last rank of each, which always leaves it, is the busiest.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ def shift_load(group: CommGroup, shifts: Sequence[Shift]) -> tuple[float, ...]:
     n, g = group.ranks, group.levels[0].ranks
     place = np.arange(g)
     inside = sum((((place + d < g) | (place >= n - d)) * x for d, x in shifts), np.zeros(g))
-    sizes = [unit_ranks(group, level) for level in range(1, len(group.levels))]
-    return (float(inside.max()), *(float(sum(min(d, n - d, u) * x for d, x in shifts)) for u in sizes))
+    out = sum(x for _, x in shifts) - inside
+    sizes = [unit_ranks(group, level) for level in range(2, len(group.levels))]
+    beyond = (float(sum(min(d, n - d, u) * x for d, x in shifts)) for u in sizes)
+    return (float(inside.max()), *([g * float(out.max())] if len(group.levels) > 1 else []), *beyond)
 
 
 def shift_steps(group: CommGroup, count: int) -> tuple[float, ...]:

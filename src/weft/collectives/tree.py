@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from weft.collectives.cost import Cost, Stage, inner_ranks, outer_units
 from weft.collectives.flows import Edges, Flows, edges, over_groups
-from weft.collectives.inside import following
+from weft.collectives.inside import neighbours
 from weft.collectives.layout import Layout
 from weft.collectives.schedule import Phase, Schedule, Transfer
 from weft.errors import ConfigError
@@ -132,16 +132,19 @@ def flows(kind: str, layout: Layout) -> tuple[Flows, ...]:
     """Both trees on the rail of each place, one channel a rail; inside, chains to the heads.
 
     Heads differ from rail to rail, so every rank is counted as an inner one of the chains, as in the closed form: it
-    passes the vector to its neighbours before and after it.
+    passes the vector to its neighbours before and after it. Chains of other rails take other links, where there are.
     """
     both, g = kind == "all_reduce", layout.width
-    chain = following(layout)
+    chain = neighbours(layout)
     place = layout.place[chain.src]
     if both:
         half = 1.0 if g > 2 else 0.5
-        parts = [edges(chain.src, chain.dst, half, place), edges(chain.dst, chain.src, half, layout.place[chain.dst])]
+        parts = [
+            edges(chain.src, chain.dst, half * chain.bytes_x, place),
+            edges(chain.dst, chain.src, half * chain.bytes_x, layout.place[chain.dst]),
+        ]
     else:
-        parts = [edges(chain.src, chain.dst, 1.0, place).where(chain.dst != 0)]
+        parts = [edges(chain.src, chain.dst, chain.bytes_x, place).where(chain.dst != 0)]
     if layout.units > 1:
         root = int(layout.unit[0])
         down = heads(layout, root, 1.0) if not both else double(layout)
