@@ -40,6 +40,16 @@ def test_it_stays_within_the_page() -> None:
     assert "and 36 classes that were less full" in text
 
 
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "."), (999, "999"), (1000, "1.0k"), (9949, "9.9k"), (9950, "10k"), (999_499, "999k"), (999_500, "1.0M")],
+)
+def test_counts_are_short(count: int, text: str) -> None:
+    use = use_of([[0.5]])
+    use.deciles[0, 3] = count
+    assert f" {text} " in heat_map(use)
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=50), st.integers(1, 200), st.floats(0.1, 0.999))
 def test_parts_add_up_to_the_whole(values: list[float], columns: int, last: float) -> None:
     """The last bin is cut by the run's end."""

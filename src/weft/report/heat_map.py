@@ -55,11 +55,19 @@ def _by_decile(use: LinkUse, shown: NDArray[np.int64]) -> str:
     rows = [
         [
             use.kinds[row],
-            f"{use.links[row]:,}",
+            _short(int(use.links[row])),
             percent(float(use.utilisation[row])),
             percent(float(use.busiest[row])),
-            *(f"{count:,}" if count else "." for count in use.deciles[row].tolist()),
+            *(_short(count) for count in use.deciles[row].tolist()),
         ]
         for row in shown.tolist()
     ]
     return table(columns, rows)
+
+
+def _short(count: int) -> str:
+    """A count in four places; a dot for none."""
+    if count < 1000:
+        return str(count) if count else "."
+    scale, unit = (1e3, "k") if count < 999_500 else (1e6, "M")
+    return f"{count / scale:.{0 if count >= 9.95 * scale else 1}f}{unit}"

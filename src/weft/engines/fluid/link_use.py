@@ -109,14 +109,16 @@ class Watch:
         self._made_of, rows = np.unique(made_of, axis=0, return_inverse=True)
         self._shown, self.rows = shown, rows.ravel().astype(np.int64)
 
-    def use(self, engine: FluidEngine, *, most: int = 100) -> LinkUse:
+    def use(self, engine: FluidEngine, *, until_s: float = 0.0, most: int = 100) -> LinkUse:
         """Tell how the links were used in the run that an engine has just done.
 
         Args:
             engine: made with this watch.
+            until_s: when the run ended, where it did so after the network's last change.
             most: limits to name.
         """
-        network, span_s = engine.network, engine.network.now_s
+        network = engine.network
+        span_s = max(until_s, network.now_s)
         carried, busy, limiting = network.carried_bytes, network.busy_s, network.limiting_s
         link_bytes, link_Bps = self._by_link(carried, span_s)
         used = np.flatnonzero(link_bytes > 0)
@@ -181,6 +183,7 @@ class Watch:
         length = np.full(bins, timeline.bin_s)
         if bins:
             length[-1] = span_s - (bins - 1) * timeline.bin_s
+        found = np.pad(found, ((0, 0), (0, max(0, bins - found.shape[1]))))
         return timeline.bin_s, np.minimum(1.0, found[:, :bins] / (capacity[:, None] * length))
 
     def _limits(

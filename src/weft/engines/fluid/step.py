@@ -84,8 +84,8 @@ class FluidStep:
         """Run a step once more, and tell how it uses the links."""
         watch = Watch(self.prepared)
         self.engine = FluidEngine(self.prepared.carriage, watch=watch.rows)
-        self.run(micro_batches)
-        return watch.use(self.engine)
+        ran = self.run(micro_batches)
+        return watch.use(self.engine, until_s=ran.span_s)
 
     def run(self, micro_batches: int) -> Execution:
         """Run a step with so many micro-batches.
