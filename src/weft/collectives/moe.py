@@ -85,8 +85,9 @@ def dispatch(gate: Gate, layout: Layout, tokens: int, token_bytes: float, seed: 
     unit_of = layout.unit[rank_of]
     matrix, to_unit = np.zeros((n, n)), np.zeros((n, units))
     for rank in range(n):
-        noise = np.random.default_rng((seed, rank)).gumbel(size=(tokens, gate.experts))
-        score = log_p + noise
+        wait = np.random.default_rng((seed, rank)).standard_exponential((tokens, gate.experts), dtype=np.float32)
+        # less the logarithm of an exponential variate is a Gumbel one
+        score = log_p - np.log(np.maximum(wait, np.finfo(np.float32).tiny))
         if 0 < gate.most_units < units:
             score = _limited(score, unit_of, units, gate)
         chosen = np.argpartition(-score, gate.top_k - 1, axis=1)[:, : gate.top_k]
@@ -137,7 +138,7 @@ def _by_rails(exchange: Exchange, layout: Layout) -> list[Edges]:
     return [across, edges(inside.src, inside.dst, inside.bytes_x, inside.channel + len(across.src))]
 
 
-def _log_popularity(gate: Gate, ranks: int, units: int, seed: int) -> NDArray[np.float64]:
+def _log_popularity(gate: Gate, ranks: int, units: int, seed: int) -> NDArray[np.float32]:
     if gate.experts < ranks or gate.experts % ranks:
         raise ConfigError(f"{gate.experts} experts do not spread evenly over {ranks} ranks", field="experts")
     held = gate.experts // units * gate.most_units if gate.most_units else gate.experts
@@ -147,23 +148,24 @@ def _log_popularity(gate: Gate, ranks: int, units: int, seed: int) -> NDArray[np
         if gate.skew < 0:
             raise ConfigError(f"skew is 0 or more, read {gate.skew}", field="skew")
         order = np.random.default_rng(seed).permutation(gate.experts)
-        zipf: NDArray[np.float64] = -gate.skew * np.log1p(order)
+        zipf: NDArray[np.float32] = (-gate.skew * np.log1p(order)).astype(np.float32)
         return zipf
     weight = np.asarray(gate.popularity, np.float64)
     if len(weight) != gate.experts or not (np.isfinite(weight) & (weight > 0)).all():
         raise ConfigError(f"popularity is a number above 0 for each of {gate.experts} experts", field="popularity")
-    log_weight: NDArray[np.float64] = np.log(weight)
+    log_weight: NDArray[np.float32] = np.log(weight).astype(np.float32)
     return log_weight
 
 
-def _limited(score: NDArray[np.float64], unit_of: NDArray[np.int32], units: int, gate: Gate) -> NDArray[np.float64]:
+def _limited(score: NDArray[np.float32], unit_of: NDArray[np.int32], units: int, gate: Gate) -> NDArray[np.float32]:
     """Scores with the experts of all but the best units out of reach."""
     best = max(1, gate.top_k // gate.most_units)
-    of_unit = np.stack([np.sort(score[:, unit_of == u], axis=1)[:, -best:].sum(axis=1) for u in range(units)], axis=1)
+    held = (score[:, unit_of == unit] for unit in range(units))
+    of_unit = np.stack([np.partition(each, -best, axis=1)[:, -best:].sum(axis=1) for each in held], axis=1)
     kept = np.zeros(of_unit.shape, bool)
     top = np.argpartition(-of_unit, gate.most_units - 1, axis=1)[:, : gate.most_units]
     np.put_along_axis(kept, top, True, axis=1)
-    return np.where(kept[:, unit_of], score, -np.inf)
+    return np.where(kept[:, unit_of], score, np.float32(-np.inf))
 
 
 def _reached(chosen: NDArray[np.integer], count: int) -> NDArray[np.float64]:
