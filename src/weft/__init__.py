@@ -13,10 +13,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from weft.api import Result, load_job, simulate
+    from weft.api import load_job, simulate
     from weft.catalog import load_catalog
     from weft.economics import bill_of_materials
     from weft.fabric import Cluster, Fabric, Node, build_fabric, load_cluster
+    from weft.result import Result
     from weft.workload.spec import Job, Model, Overlap, Parallelism
 
 __version__ = "0.1.0"
@@ -29,7 +30,7 @@ _HOMES = {
     "Node": "weft.fabric",
     "Overlap": "weft.workload.spec",
     "Parallelism": "weft.workload.spec",
-    "Result": "weft.api",
+    "Result": "weft.result",
     "bill_of_materials": "weft.economics",
     "build_fabric": "weft.fabric",
     "load_catalog": "weft.catalog",

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import weft
-from weft.api import Result
 from weft.engines.scenario import Fault, Scenario
 from weft.errors import ConfigError, InfeasibleError
 from weft.fabric.routing_options import Routing
+from weft.result import Result
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import weft
-from weft.api import Result
+from weft.result import Result
 
 EXAMPLE = "examples/llama3-405b"
 CLUSTER = weft.Cluster(nodes=2, node=weft.Node(system="dgx_h100"), scale_out={"topology": "leaf_spine"})
