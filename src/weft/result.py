@@ -132,6 +132,11 @@ class Result:
                 "no two ranks see the same network, and there are too many to run each: all of a pipeline stage run as "
                 "one, each communication as slow as its slowest; the step is an upper bound (--no-fold is exact)"
             )
+        if self.run.fluid is not None and self.run.fluid.prepared.carrier.reducers.refused:
+            found.append(
+                f"{self.run.fluid.prepared.carrier.reducers.refused:,} communicators do without in-network reduction: "
+                "the switches have no room for more"
+            )
         unused = self.fabric.accelerators - self.run.plan.mapping.ranks
         if unused:
             found.append(

@@ -30,7 +30,8 @@ def bench(
     algorithm: Annotated[
         str,
         typer.Option(
-            help="ring, tree, halving_doubling, direct, hierarchical, in_network; auto: the fastest the library has"
+            help="ring, tree, halving_doubling, direct, hierarchical, in_network, bruck, pat, bucket, two_level; "
+            "auto: the fastest the library has"
         ),
     ] = "auto",
     ranks: Annotated[int | None, typer.Option(help="use the first so many accelerators; default: all")] = None,

@@ -18,6 +18,7 @@ from weft.collectives.flows import Flows
 from weft.collectives.layout import Layout
 from weft.collectives.model import Choice, choose
 from weft.engines.fluid.classes import Entries
+from weft.engines.fluid.reducers import IN_NETWORK, Reducers
 from weft.fabric import Fabric
 from weft.fabric.tables import Domain
 from weft.routing.resources import Resources
@@ -74,15 +75,18 @@ class Carrier:
         patterns: all that has been routed.
         sources: for each pattern, its family and what makes its flows again.
         users: the communications that go by each pattern.
+        reducers: places in the switches that reduce.
     """
 
     def __init__(self, fabric: Fabric, library: Library, routers: Sequence[Router], algorithm: str = "auto") -> None:
         self.fabric, self.library, self.routers, self.algorithm = fabric, library, routers, algorithm
+        self.reducers = Reducers(fabric, library)
         self.patterns: list[Pattern] = []
         self.sources: list[tuple[Family, Callable[[], Sequence[Flows]]]] = []
         self.users: dict[int, list[Communication]] = {}
         self._layouts: dict[Family, list[tuple[NDArray[np.int64], Layout]]] = {}
         self._number: dict[tuple[object, ...], int] = {}
+        self._reduced: dict[tuple[Family, int], bool] = {}
 
     def carry(self, communication: Communication, family: Family) -> list[tuple[int, Choice]]:
         """Return the patterns of a communication's groups, which together are the family, and how each is done."""
@@ -90,14 +94,7 @@ class Carrier:
             self._layouts[family] = Layout.batch(self.fabric, family.ranks)
         found = []
         for index, (groups, layout) in enumerate(self._layouts[family]):
-            group = self.fabric.group(family.ranks[groups[0]])
-            choice = choose(
-                communication.kind,
-                communication.size_bytes,
-                group,
-                library=self.library,
-                algorithm=self.algorithm,
-            )
+            choice = self._choose(communication, family, index, groups)
             key = (family, index, communication.kind, choice.algorithm, choice.protocol, communication.rate_x)
             if key not in self._number:
                 self._number[key] = len(self.patterns)
@@ -107,6 +104,17 @@ class Carrier:
             self.users.setdefault(self._number[key], []).append(communication)
             found.append((self._number[key], choice))
         return found
+
+    def _choose(self, communication: Communication, family: Family, index: int, groups: NDArray[np.int64]) -> Choice:
+        """How a batch of a family does a communication; the switches' help is granted or refused once for all."""
+        kind, size, ranks = communication.kind, communication.size_bytes, family.ranks[groups]
+        group = self.fabric.group(ranks[0])
+        choice = choose(kind, size, group, library=self.library, algorithm=self.algorithm)
+        if choice.algorithm == IN_NETWORK and (family, index) not in self._reduced:
+            self._reduced[family, index] = self.reducers.admit(choice, ranks, forced=self.algorithm != "auto")
+        if choice.algorithm == IN_NETWORK and not self._reduced[family, index]:
+            return choose(kind, size, group, library=self.reducers.others)
+        return choice
 
     def _pattern(
         self, layout: Layout, choice: Choice, rate_x: float, rows: NDArray[np.int64], family: Family
