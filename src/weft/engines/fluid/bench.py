@@ -48,6 +48,7 @@ class FluidBench:
         """
         self.kind, self.library, self.algorithm = canonical(kind), library, algorithm
         self.group = fabric.group(ranks)
+        ranks = ranks if isinstance(ranks, range) else tuple(ranks)
         self.communications = {size: Communication(self.kind, size, ranks) for size in sizes}
         members = np.asarray(ranks, np.int64)[None, :]
         family = Family(members, np.arange(members.size, dtype=np.int32)[None, :], key=0)
