@@ -46,7 +46,7 @@ def measure(gpus: int) -> dict[str, float]:
     found = {"gpus": gpus, "seconds": done - start, "MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
     print(
         f"{gpus:>8,} GPUs  {len(fabric.links):>9,} links   build {built - start:5.2f} s  route and fold "
-        f"{ready - built:5.2f} s  run {done - ready:6.3f} s  all {found['seconds']:5.2f} s  peak {found['MB']:,.0f} MB   "
+        f"{ready - built:5.2f} s  run {done - ready:5.3f} s  all {done - start:5.2f} s  peak {found['MB']:,.0f} MB   "
         f"simulated {1e3 * row.time_s:.2f} ms, {row.time_s / closed_s:.4f} of the closed form",
         file=sys.stderr,
         flush=True,

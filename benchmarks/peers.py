@@ -2,18 +2,18 @@
 
 python benchmarks/peers.py
 
-The peer's figures were measured on 2 cores (endpoint delay 10 ns, one active chunk, 4 splits, memory at 1,600 GB/s): its
-simulated times are exact, its CPU times good to a factor of 2 or 3. One dimension of links of 50 GiB/s and 500 ns. Weft
-runs on nodes of the same bandwidth, without a library's overheads, over every link, event by event. CPU seconds are of
-this process, for building the network, routing, folding and running; what Python takes to import and to load compiled
-kernels is paid once and printed by itself. Fails where CPU times differ by less than a factor of 100.
+The peer's figures were measured on 2 cores (endpoint delay 10 ns, one active chunk, 4 splits, memory at 1,600 GB/s):
+its simulated times are exact, its CPU times good to a factor of 2 or 3. One dimension of links of 50 GiB/s and 500 ns.
+Weft runs on nodes of the same bandwidth, without a library's overheads, over every link, event by event. CPU seconds
+are of this process, for building the network, routing, folding and running; what Python takes to import and to load
+compiled kernels is paid once and printed by itself. Fails where CPU times differ by less than a factor of 100.
 
-Why answers differ: ASTRA-sim finishes a step before the next begins. Each step of a reduce-scatter (N - 1 in a ring, one
-where all send to all) then waits for three accesses of memory by a whole chunk of S / N, and these steps and those of
-the all-gather for the delay of 4 splits: `explained` adds steps x (3 S / N / 1,600 GB/s + 2 x 4 x 510 ns) to Weft's
-time on the wire, and is their answer to 0.01 %. In Weft chunks stream, so memory is used while the wire is, and what is left is the wire's time
-and the latency of the links it crosses (here NVLink's). Its congestion-aware switch stores whole messages before
-it forwards them, which about doubles their time; Weft's, like real ones, does not.
+Why answers differ: ASTRA-sim finishes a step before the next begins. Each step of a reduce-scatter (N - 1 in a ring,
+one where all send to all) then waits for three accesses of memory by a whole chunk of S / N, and these steps and those
+of the all-gather for the delay of 4 splits: `explained` adds steps x (3 S / N / 1,600 GB/s + 2 x 4 x 510 ns) to Weft's
+time on the wire, and is their answer to 0.01 %. In Weft chunks stream, so memory is used while the wire is, and what
+is left is the wire's time and the latency of the links it crosses (here NVLink's). Its congestion-aware switch stores
+whole messages before it forwards them, which about doubles their time; Weft's, like real ones, does not.
 """
 
 from __future__ import annotations
