@@ -50,15 +50,16 @@ def bench(
     *sizes: float,
     algorithm: str = "auto",
     scenario: dict[str, Any] | None = None,
+    named: str = "",
     **routing: Any,
 ) -> FluidBench:
-    """A collective on some ranks, with paths."""
+    """A collective on some ranks, with paths; by the vendor's library unless another is named."""
     return FluidBench(
         fabric,
         kind,
         sizes,
         ranks,
-        library=library(fabric),
+        library=load_library(named, fabric.catalog) if named else library(fabric),
         algorithm=algorithm,
         routing=Routing(**routing) if routing else None,
         scenario=Scenario.model_validate(scenario) if scenario else None,

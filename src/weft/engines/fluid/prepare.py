@@ -240,7 +240,8 @@ def _taking(
             number = int(traffic.pattern[group])
             row = patterns[number].rows[group - starts[number]]
             one = replace(communication, ranks=_progression(party.families[communication].ranks[row]))
-            carried[one] = _carried(one, dict(way)[number], patterns[number], quotient.stages_of(kind))
+            stages = quotient.stages_of(kind, len(patterns[number].cap_Bps))
+            carried[one] = _carried(one, dict(way)[number], patterns[number], stages)
             kept.append(one)
         found[communication] = Taking(kept, which)
     return found

@@ -31,10 +31,10 @@ class Quotient:
     group_of: NDArray[np.int64]
     stage: NDArray[np.int32]
 
-    def stages_of(self, group: int) -> list[NDArray[np.int64]]:
-        """The classes of transfers of one class of groups, stage by stage."""
+    def stages_of(self, group: int, stages: int) -> list[NDArray[np.int64]]:
+        """The classes of transfers of one class of groups, stage by stage; none where nothing moves in a stage."""
         own = np.flatnonzero(self.group_of == group)
-        return [own[self.stage[own] == stage] for stage in np.unique(self.stage[own])]
+        return [own[self.stage[own] == stage] for stage in range(stages)]
 
 
 def fold(traffic: Traffic, classes: Classes) -> Quotient:
