@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 STUDIES = Path(__file__).resolve().parents[2] / "examples" / "studies"
-NAMES = sorted(path.stem for path in STUDIES.glob("*.py") if path.stem != "predicted_published")
+HELPERS = {"predicted_published", "flow_rates"}
+NAMES = sorted({path.stem for path in STUDIES.glob("*.py")} - HELPERS)
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,8 @@ def beside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As when a study is run: its folder is on the path."""
     monkeypatch.syspath_prepend(str(STUDIES))
     yield
-    sys.modules.pop("predicted_published", None)
+    for name in HELPERS:
+        sys.modules.pop(name, None)
 
 
 def load(name: str) -> ModuleType:
