@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from weft.fabric import topologies
 from weft.fabric.builder import GraphBuilder
 from weft.fabric.cabling.relink import relink
 from weft.fabric.fabric import Fabric
+from weft.fabric.max_flow import halves_over_circuits_Bps
 from weft.fabric.other_networks import wire_others
 from weft.fabric.placement import place
 from weft.fabric.plan import Plan, resolve
@@ -22,11 +24,13 @@ from weft.fabric.scale_out import ScaleOut
 from weft.fabric.scale_up_wiring import wire_scale_up
 from weft.fabric.sites import wire_sites
 from weft.fabric.spec import Cluster
-from weft.fabric.tables import Domain, Kind, LinkClass
+from weft.fabric.tables import SWITCHES, Domain, Kind, LinkClass, NodeTable
 from weft.files import explain, located, read_model
 
 MAX_ACCELERATORS = 4_000_000
 MAX_CABLES = 200_000_000  # 20 bytes each
+#: Up to here the bisection over optical circuits is worked out switch by switch; beyond, block by block.
+MOST_EXACT_SWITCHES = 200
 
 
 def load_cluster(path: str | os.PathLike[str]) -> Cluster:
@@ -58,11 +62,17 @@ def _build(cluster: Cluster) -> Fabric:
     others = wire_others(graph, plan, wire_topology)
     nodes, links = graph.finish()
     parts = tuple(graph.parts)
+    if network.circuits is not None and cluster.sites is None and _switches(nodes) <= MOST_EXACT_SWITCHES:
+        network = replace(network, bisection_Bps=halves_over_circuits_Bps(nodes, links, network))
     floor = cluster.floor_plan
     placement = None if floor is None else place(nodes, links, parts, plan, floor)
     if placement is not None or cluster.media is not None:
         links, network = relink(plan, nodes, links, parts, network, placement)
     return Fabric(plan, nodes, links, parts, network, placement, others)
+
+
+def _switches(nodes: NodeTable) -> int:
+    return int(np.isin(nodes.kind, SWITCHES).sum())
 
 
 def _check_size(plan: Plan) -> None:

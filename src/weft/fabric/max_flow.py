@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from weft.fabric.distance import Cables
-from weft.fabric.tables import IntArray
+from weft.fabric.scale_out import ScaleOut
+from weft.fabric.tables import IntArray, Kind, LinkTable, NodeTable
 
 _LEAST = 1e-6  # of a bytes/s: less than that is rounding
 
@@ -37,6 +38,31 @@ def halves_Bps(cables: Sequence[Cables], routers: int, at: IntArray, rate_Bps: f
                 a, b = (end, router) if end == routers else (router, end)
                 flow.join(a, b, count * rate_Bps, 0.0)
     return flow.most(routers, routers + 1)
+
+
+def halves_over_circuits_Bps(nodes: NodeTable, links: LinkTable, network: ScaleOut) -> float:
+    """Return the one-way bandwidth between the first and the second half of the host ports of a network with optical
+    circuit switches: their maximum flow, light going where the circuits lead it.
+    """
+    assert network.circuits is not None
+    number = np.full(len(nodes), -1, np.int64)
+    switches = np.flatnonzero(np.isin(nodes.kind, (Kind.LEAF, Kind.SPINE, Kind.CORE, Kind.ROUTER)))
+    number[switches] = np.arange(len(switches))
+    lower, upper, kind = links.src[::2], links.dst[::2], links.link_class[::2]
+    joined = (number[lower] >= 0) & (number[upper] >= 0)
+    hosts = np.flatnonzero((nodes.kind[lower] == Kind.NIC) & (number[upper] >= 0))
+    a, b = network.circuits.T
+    ends = [
+        (number[lower[joined]], number[upper[joined]], kind[joined]),
+        (number[lower[a]], number[lower[b]], kind[a]),
+    ]
+    cables = [
+        Cables(one[which == row], other[which == row], links.classes[row])
+        for one, other, which in ends
+        for row in np.unique(which)
+    ]
+    at = number[upper[hosts]][np.argsort(lower[hosts], kind="stable")]
+    return halves_Bps(cables, len(switches), at, links.classes[int(kind[hosts[0]])].rate_Bps)
 
 
 class _Flow:
