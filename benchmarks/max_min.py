@@ -4,9 +4,10 @@ python benchmarks/max_min.py            k = 16, 32 and 64 (65,536 flows)
 python benchmarks/max_min.py 48         another
 python benchmarks/max_min.py --cold     an empty cache of compiled kernels, to see what compiling takes
 
-Milliseconds are the median of several allocations of all flows at once. Then all flows run until their ends: with equal
-sizes; with sizes drawn from half to one and a half times that; and started at random times. Fails where 65,536 flows
-take more than 150 ms at once at best, or 10 s to run.
+Every host has one GPU and one NIC; paths are the router's. Milliseconds are the median of several allocations of all
+flows at once. Then all flows run until their ends: with equal sizes; with sizes drawn from half to one and a half
+times that; and started at random times. Fails where 65,536 flows take more than 150 ms at once at best, or 10 s to
+run.
 """
 
 from __future__ import annotations
@@ -28,26 +29,21 @@ LIMITS = {64: (150.0, 10.0)}  # k: ms, s
 
 
 def permutation(k: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Paths (indptr, resource) and capacities: up and down links of hosts, edge and aggregation switches."""
-    draw = np.random.default_rng(0)
-    half, hosts = k // 2, k**3 // 4
-    src, dst = np.arange(hosts), draw.permutation(hosts)
-    up, core = draw.integers(0, half, hosts), draw.integers(0, half, hosts)
-    leaves = src // half != dst // half
-    pods = src // half**2 != dst // half**2
+    """Paths (indptr, resource) and capacities: hosts with one GPU and NIC each, routed by ECMP."""
+    from weft.collectives.patterns import permutation as drawn
+    from weft.fabric import Cluster, Kind, build_fabric
+    from weft.fabric.routing_options import Routing
+    from weft.routing.router import make_router
 
-    def hops(host: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
-        """The three links between a host and a core switch, in one direction; -1 where the path turns below."""
-        middle = host // half * half + up
-        top = hosts + (host // half**2 * half + up) * half + core
-        return [host, np.where(leaves, hosts + middle, -1), np.where(pods, hosts + top, -1)]
-
-    each = 3 * hosts  # resources in one direction
-    columns = np.stack(
-        [link + np.where(link >= 0, shift, 0) for shift, end in ((0, src), (each, dst)) for link in hops(end)], axis=1
-    )
-    used = columns >= 0
-    return np.concatenate([[0], np.cumsum(used.sum(axis=1))]), columns[used], np.full(2 * each, RATE_Bps)
+    hosts = k**3 // 4
+    node = {"accelerator": "h100_sxm", "accelerators": 1, "nic": "cx7", "nics": 1}
+    network = {"topology": "fat_tree", "protocol": "roce", "radix": k}
+    fabric = build_fabric(Cluster.model_validate({"nodes": hosts, "node": node, "scale_out": network}))
+    router = make_router(fabric, Routing(policy="ecmp"))
+    rows = fabric.rows(Kind.ACCELERATOR)
+    src, dst = drawn(hosts)
+    paths = router.route(rows[src], rows[dst])
+    return paths.indptr, paths.resource, router.resources.capacity_Bps
 
 
 def measure(k: int) -> None:
