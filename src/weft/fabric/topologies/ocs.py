@@ -6,8 +6,8 @@ mesh by default, U / (n - 1) circuits between any two blocks (`weft.fabric.circu
 below the cores; n U fibres to N switches, and modules at the blocks' ends only, each of which sends all its lanes over
 one fibre pair. Bisection of full pods at 1:1, uniform and n even: n² / 4 · U / (n - 1) circuits, a little more than
 half of all uplinks; in general the maximum flow of up to 200 switches, and of more the thinnest cut with every block
-whole on one side or the other (an upper bound), one block halved where they are odd. Traffic beyond what two blocks' circuits carry goes through a third; such detours are not in the
-latency.
+whole on one side or the other (an upper bound), one block halved where they are odd. Traffic beyond what two blocks'
+circuits carry goes through a third; such detours are not in the latency.
 Sources: L. Poutievski et al., Jupiter evolving, SIGCOMM 2022; N. Jouppi et al., TPU v4, ISCA 2023.
 """
 
