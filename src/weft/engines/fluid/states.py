@@ -60,10 +60,15 @@ def _pairs(a: State, b: State) -> tuple[tuple[FloatArray, FloatArray], tuple[Flo
 def _left(
     fabric: Fabric, faults: Sequence[Fault], links: list[npt.NDArray[np.int64]], now: float, late: bool
 ) -> FloatArray:
-    """What is left of each link's rate now, or as far as routing, which learns of things late, knows."""
+    """What is left of each link's rate now, or as far as routing, which learns of things late, knows.
+
+    What is mended before routing would have acted, it never acts upon.
+    """
     left = np.ones(len(fabric.links))
     for fault, those in zip(faults, links, strict=True):
         delay = fault.reroute if late else 0.0
+        if fault.until is not None and fault.until - fault.at <= delay:
+            continue
         if fault.at + delay <= now and (fault.until is None or now < fault.until + delay):
             left[those] = np.minimum(left[those], fault.rate)
     return left
