@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from weft.engines.scenario import Scenario
 from weft.fabric import Fabric
 from weft.fabric.routing_options import Routing
-from weft.fabric.tables import Domain
+from weft.fabric.tables import Domain, Kind
 
 _MORE = 4  # times the entropy
 
@@ -54,6 +54,8 @@ def what_ifs(fabric: Fabric, routing: Routing, scenario: Scenario, link_class: s
         with_routing("switches that hash each in its own way", polarised=False)
     if routing.policy != "adaptive":
         with_routing("adaptive routing", policy="adaptive")
+    if fabric.by_kind.get(Kind.ROUTER.label) and routing.policy != "ugal":
+        with_routing("detours around busy links (ugal)", policy="ugal")
     if any(each.name == link_class and each.domain != Domain.SCALE_UP for each in fabric.link_classes):
         found.append(WhatIf(f"{link_class} links twice as fast", faster(fabric, link_class), routing, scenario))
     if scenario.faults:
