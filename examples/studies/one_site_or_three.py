@@ -13,8 +13,8 @@ from typing import Any
 from predicted_published import Row, percent, print_rows
 
 from weft import Cluster, Job, Parallelism, simulate
-from weft.result import Result
 from weft.report.terminal import Column, table
+from weft.result import Result
 from weft.units import format_count, format_duration, format_money, format_power
 
 NODES = 384
