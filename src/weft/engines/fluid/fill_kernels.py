@@ -238,22 +238,40 @@ def max_min(
     Returns:
         rate float64[n], limit int64[n] (a resource, `CAPPED` or `UNLIMITED`), and how many water levels there were.
     """
+    # A resource with one user is a cap on that user; only shared ones have to be weighed against each other.
+    users = np.zeros(len(capacity), np.int64)
+    for e in range(len(resource)):
+        users[resource[e]] += 1
+    count = len(weight)
+    first, last = np.empty(count, np.int64), np.empty(count, np.int64)
+    shared, share = np.empty(len(resource), np.int64), np.empty(len(resource), np.float64)
+    most, own = cap.copy(), np.full(count, CAPPED, np.int64)
     local = np.full(len(capacity), -1, np.int64)
     whole = np.empty(len(capacity), np.int64)
-    rows = 0
-    for e in range(len(resource)):
-        if local[resource[e]] < 0:
-            local[resource[e]] = rows
-            whole[rows] = resource[e]
-            rows += 1
+    rows, entries = 0, 0
+    for f in range(count):
+        first[f] = entries
+        for e in range(indptr[f], indptr[f + 1]):
+            at = resource[e]
+            if users[at] == 1:
+                if capacity[at] / usage[e] < most[f]:
+                    most[f], own[f] = capacity[at] / usage[e], at
+                continue
+            shared[entries], share[entries] = at, usage[e]
+            entries += 1
+            if local[at] < 0:
+                local[at] = rows
+                whole[rows] = at
+                rows += 1
+        last[f] = entries
     room = np.empty(rows)
     for row in range(rows):
         room[row] = capacity[whole[row]]
-    rate, limit = np.empty(len(weight), np.float64), np.empty(len(weight), np.int64)
-    levels = fill_by_class(
-        indptr[:-1], indptr[1:], weight, cap, level, resource, usage, local, room, room.copy(), rate, limit
-    )
-    for f in range(len(weight)):
+    rate, limit = np.empty(count, np.float64), np.empty(count, np.int64)
+    levels = fill_by_class(first, last, weight, most, level, shared, share, local, room, room.copy(), rate, limit)
+    for f in range(count):
         if limit[f] >= 0:
             limit[f] = whole[limit[f]]
+        elif limit[f] == CAPPED:
+            limit[f] = own[f]
     return rate, limit, levels
