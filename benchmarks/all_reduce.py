@@ -11,12 +11,11 @@ seconds over GPUs. Fails where 131,072 GPUs take more than 10 s or 4 GB.
 
 from __future__ import annotations
 
-import json
-import math
 import resource
-import subprocess
 import sys
 import time
+
+import growth
 
 SIZE_bytes = float(1 << 30)
 SIZES = (1024, 8192, 32768, 131_072)
@@ -54,31 +53,5 @@ def measure(gpus: int) -> dict[str, float]:
     return found
 
 
-def main() -> None:
-    sizes = [int(size) for size in sys.argv[1:] if size != "--one"] or list(SIZES)
-    if "--one" in sys.argv:
-        print(json.dumps(measure(sizes[0])))
-        return
-    rows = []
-    for size in sizes:
-        done = subprocess.run(
-            [sys.executable, __file__, "--one", str(size)], check=True, stdout=subprocess.PIPE, text=True
-        )
-        rows.append(json.loads(done.stdout))
-    if len(rows) > 1:
-        print(f"seconds grow with the {exponent(rows):.2f} power of the number of GPUs")
-    for row in rows:
-        most_s, most_MB = LIMITS.get(row["gpus"], (math.inf, math.inf))
-        if row["seconds"] > most_s or row["MB"] > most_MB:
-            raise SystemExit(f"{row['gpus']:,} GPUs: more than {most_s:.0f} s or {most_MB:.0f} MB")
-
-
-def exponent(rows: list[dict[str, float]]) -> float:
-    """Least squares of log seconds over log GPUs."""
-    points = [(math.log(row["gpus"]), math.log(row["seconds"])) for row in rows]
-    mean_x, mean_y = (sum(column) / len(points) for column in zip(*points, strict=True))
-    return sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
-
-
 if __name__ == "__main__":
-    main()
+    growth.run(measure, SIZES, LIMITS)

@@ -11,14 +11,11 @@ counts. The closed form takes each communication to be alone. Fails where 131,07
 
 from __future__ import annotations
 
-import json
-import math
 import resource
-import subprocess
 import sys
 import time
 
-from all_reduce import exponent
+import growth
 
 SIZES = (1024, 8192, 32768, 131_072)
 LIMITS = {131_072: (60.0, 8_000.0)}  # GPUs: seconds, MB
@@ -60,24 +57,5 @@ def measure(gpus: int) -> dict[str, float]:
     return found
 
 
-def main() -> None:
-    sizes = [int(size) for size in sys.argv[1:] if size != "--one"] or list(SIZES)
-    if "--one" in sys.argv:
-        print(json.dumps(measure(sizes[0])))
-        return
-    rows = []
-    for size in sizes:
-        done = subprocess.run(
-            [sys.executable, __file__, "--one", str(size)], check=True, stdout=subprocess.PIPE, text=True
-        )
-        rows.append(json.loads(done.stdout))
-    if len(rows) > 1:
-        print(f"seconds grow with the {exponent(rows):.2f} power of the number of GPUs")
-    for row in rows:
-        most_s, most_MB = LIMITS.get(row["gpus"], (math.inf, math.inf))
-        if row["seconds"] > most_s or row["MB"] > most_MB:
-            raise SystemExit(f"{row['gpus']:,} GPUs: more than {most_s:.0f} s or {most_MB:.0f} MB")
-
-
 if __name__ == "__main__":
-    main()
+    growth.run(measure, SIZES, LIMITS)

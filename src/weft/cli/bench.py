@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from weft.cli.routing_flags import EngineFlag, QueuePairsFlag, RoutingFlag, SeedFlag
+
 if TYPE_CHECKING:
     from weft.fabric import CommGroup, Fabric
 
@@ -38,17 +40,13 @@ def bench(
     library: Annotated[
         str | None, typer.Option(help="nccl, rccl, or ideal (no overheads); default: the vendor's")
     ] = None,
-    engine: Annotated[
-        str, typer.Option(help="how transfers are timed; analytic: closed form; fluid: they share real paths")
-    ] = "analytic",
+    engine: EngineFlag = "analytic",
     scenario: Annotated[
         Path | None, typer.Option(help="a file of faults and traffic of others; its clock starts with each row")
     ] = None,
-    routing: Annotated[
-        str | None, typer.Option(help="adaptive, spray, ecmp, flowlet ...; default: the cluster file's; fluid only")
-    ] = None,
-    queue_pairs: Annotated[int | None, typer.Option(help="queue pairs of a connection, each hashed by itself")] = None,
-    seed: Annotated[int | None, typer.Option(help="of the hash functions")] = None,
+    routing: RoutingFlag = None,
+    queue_pairs: QueuePairsFlag = None,
+    seed: SeedFlag = None,
     links: Annotated[
         bool, typer.Option("--links", help="show how full links were, of the last row; fluid only")
     ] = False,

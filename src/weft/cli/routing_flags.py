@@ -1,12 +1,23 @@
-"""The flags that say how flows are routed, over what the cluster file says."""
+"""The flags of every command that runs an engine: which one, and how flows are routed over what the file says."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 if TYPE_CHECKING:
     from weft.fabric import Cluster
     from weft.fabric.routing_options import Routing
+
+EngineFlag = Annotated[
+    str, typer.Option(help="how transfers are timed; analytic: closed form; fluid: they share real paths")
+]
+RoutingFlag = Annotated[
+    str | None, typer.Option(help="adaptive, spray, ecmp, flowlet ...; default: the cluster file's; fluid only")
+]
+QueuePairsFlag = Annotated[int | None, typer.Option(help="queue pairs of a connection, each hashed by itself")]
+SeedFlag = Annotated[int | None, typer.Option(help="of the hash functions")]
 
 _FLAGS = {"policy": "--routing", "queue_pairs": "--queue-pairs", "seed": "--seed"}
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from weft.cli.routing_flags import EngineFlag, QueuePairsFlag, RoutingFlag, SeedFlag
+
 if TYPE_CHECKING:
     from weft.result import Result
 
@@ -14,17 +16,13 @@ if TYPE_CHECKING:
 def simulate(
     cluster: Annotated[Path, typer.Argument(help="the cluster file", metavar="CLUSTER")],
     job: Annotated[Path, typer.Argument(help="the job file", metavar="JOB")],
-    engine: Annotated[
-        str, typer.Option(help="how transfers are timed; analytic: closed form; fluid: they share real paths")
-    ] = "analytic",
+    engine: EngineFlag = "analytic",
     scenario: Annotated[
         Path | None, typer.Option(help="a file of faults, slow hosts, traffic of others, other jobs; fluid only")
     ] = None,
-    routing: Annotated[
-        str | None, typer.Option(help="adaptive, spray, ecmp, flowlet ...; default: the cluster file's; fluid only")
-    ] = None,
-    queue_pairs: Annotated[int | None, typer.Option(help="queue pairs of a connection, each hashed by itself")] = None,
-    seed: Annotated[int | None, typer.Option(help="of the hash functions")] = None,
+    routing: RoutingFlag = None,
+    queue_pairs: QueuePairsFlag = None,
+    seed: SeedFlag = None,
     fold: Annotated[
         bool, typer.Option("--fold/--no-fold", help="let one stand for all that behave alike; the answer is the same")
     ] = True,
