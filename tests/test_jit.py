@@ -101,3 +101,23 @@ def test_kernels_run_as_plain_python() -> None:
 
 def test_importing_weft_does_not_import_numba() -> None:
     assert python("import sys, weft, weft._jit, weft.engines.fluid.network; print('numba' in sys.modules)") == "False"
+
+
+def test_a_first_run_says_that_it_compiles(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from weft import _jit
+    from weft.cli.kernels import announce
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    for before, engine, says in ((False, "fluid", True), (True, "fluid", False), (False, "analytic", False)):
+        monkeypatch.setattr(_jit, "compiled_before", lambda before=before: before)
+        announce(engine)
+        assert ("compiling kernels" in capsys.readouterr().err) == says
+
+
+def test_a_cache_with_code_in_it_has_been_compiled_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from weft import _jit
+
+    monkeypatch.setattr(_jit, "cache_folder", lambda: str(tmp_path))
+    assert not _jit.compiled_before()
+    (tmp_path / "code").touch()
+    assert _jit.compiled_before()

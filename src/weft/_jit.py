@@ -40,6 +40,12 @@ def kernel(function: F) -> F:
         config.CACHE_DIR = theirs
 
 
+def compiled_before() -> bool:
+    """Whether kernels of these sources have been compiled on this machine; what is left to compile takes seconds."""
+    folder = cache_folder()
+    return bool(folder) and any(Path(folder).iterdir())
+
+
 @functools.cache
 def cache_folder() -> str:
     """The folder for these kernel sources, in the user's cache or else the temporary folder; "" where none works."""

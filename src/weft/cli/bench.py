@@ -97,7 +97,9 @@ def bench(
         return
 
     from weft.cli.bench_fluid import run_fluid
+    from weft.cli.kernels import announce
 
+    announce(engine)
     found = run_fluid(
         fabric,
         name,

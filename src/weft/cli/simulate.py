@@ -50,6 +50,7 @@ def simulate(
       weft simulate cluster.yaml job.yaml --engine fluid --scenario broken.yaml --links
     """
     from weft.api import simulate as run
+    from weft.cli.kernels import announce
     from weft.cli.routing_flags import routing_from
     from weft.fabric import load_cluster
     from weft.report.machine import to_json
@@ -63,6 +64,7 @@ def simulate(
     spec = load_cluster(cluster)
     # A timeline and tables of the fluid engine have the links in them.
     watch = links or explain_links or plot is not None or (engine == "fluid" and bool(trace or tables))
+    announce(engine)
     with Line("operations") as line:
         result = run(
             spec,
