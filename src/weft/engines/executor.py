@@ -166,8 +166,8 @@ class _Compute:
     def crowd(self, op: int, now: float, change: int) -> None:
         """A communication of a rank began (+1) or ended (-1).
 
-        Data- and context-parallel collectives slow compute. Point-to-point transfers need next to no multiprocessors,
-        and tensor-parallel overlap that works on pieces of one product moves them by copy engine.
+        Data-, context- and expert-parallel collectives slow compute. Point-to-point transfers need next to no
+        multiprocessors, and tensor-parallel overlap that works on pieces of one product moves them by copy engine.
         """
         if self.share == 1.0 or self.program.stream[op] not in CROWDING:
             return

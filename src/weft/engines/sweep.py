@@ -10,7 +10,7 @@ import numpy as np
 from weft.workload.program import Program, Stream
 
 # Streams whose communication slows the compute beside it; see `weft.engines.executor`.
-CROWDING = (Stream.DP, Stream.CP)
+CROWDING = (Stream.DP, Stream.CP, Stream.EP, Stream.EP_FAR)
 _CROWDS, _CROWDED = 1, 2
 
 

@@ -1,4 +1,4 @@
-"""The cost of one pass of a chunk of layers: compute seconds and the tensor- and context-parallel traffic inside it."""
+"""The cost of one pass of a chunk of layers: compute seconds, and the traffic inside it."""
 
 from __future__ import annotations
 
@@ -6,38 +6,12 @@ from dataclasses import dataclass, replace
 
 from weft.workload import layer
 from weft.workload.chunks import Chunk
+from weft.workload.expert_traffic import expert_traffic
 from weft.workload.program import Category, Communication, Operation, Stream
+from weft.workload.traffic import Traffic
 from weft.workload.training import Plan
 
-
-@dataclass(frozen=True)
-class Traffic:
-    """A collective inside a block: one layer's bytes, repeated once a layer or more.
-
-    ``beside_gradients`` marks what does not depend on the product next to it (an input gradient's collective and the
-    weight gradient), which most stacks overlap even where they overlap nothing else. ``hidden_frac`` is the share of
-    what could be hidden that the stack does hide.
-    """
-
-    category: Category
-    communication: Communication
-    beside_gradients: bool = False
-    hidden_frac: float = 1.0
-
-    def split(self, overlaps: frozenset[str]) -> tuple[Communication | None, Communication | None]:
-        """(what runs beside compute, what stands alone) under a stack's overlaps.
-
-        Overlap with the product that makes or uses the bytes works on pieces, one a rank; the first piece stands alone,
-        and so does what the stack fails to hide of the others.
-        """
-        whole, degree = self.communication, len(self.communication.ranks)
-        name = self.category.name.lower()
-        if name in overlaps:
-            hidden = replace(whole, size_bytes=whole.size_bytes * (1 - 1 / degree) * self.hidden_frac)
-            return hidden, replace(whole, size_bytes=whole.size_bytes - hidden.size_bytes)
-        if self.beside_gradients and f"{name}-gradients" in overlaps:
-            return whole, None
-        return None, whole
+_STREAMS = {Category.TP: Stream.TP, Category.CP: Stream.CP, Category.EP: Stream.EP}
 
 
 @dataclass(frozen=True)
@@ -53,22 +27,38 @@ class Block:
         What stands alone follows the compute on the same stream: layers alternate between the two, with the same sum.
         """
         beside: list[Operation] = []
-        alone: list[Operation] = []
+        alone: list[tuple[Operation, Communication | None]] = []
         for each in self.traffic:
-            hidden, shown = each.split(overlaps)
+            (hidden, shown), (hidden_also, shown_also) = each.split(overlaps), each.split_also(overlaps)
             if hidden is not None:
-                stream = Stream.TP if each.category == Category.TP else Stream.CP
-                beside.append(Operation(stream, each.category, 0.0, hidden, after=(0,)))
+                beside.append(Operation(_STREAMS[each.category], each.category, 0.0, hidden, after=(0,)))
+            if hidden_also is not None:
+                beside.append(Operation(Stream.EP_FAR, each.category, 0.0, hidden_also, after=(0,)))
             if shown is not None:
-                alone.append(Operation(Stream.COMPUTE, each.category, 0.0, shown, after=()))
+                alone.append((Operation(Stream.COMPUTE, each.category, 0.0, shown, after=()), shown_also))
+        compute = Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s)
         if not beside:
-            return [Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s), *alone]
+            return _one_by_one([compute], alone, ())
         # What runs beside the compute begins with it, not once its own stream is free: an empty operation holds it
         # back until the rank is through with the block before. What ends the block, if only another, waits for it.
         begins = Operation(Stream.COMPUTE, Category.COMPUTE)
-        joins = alone[0] if alone else Operation(Stream.COMPUTE, Category.COMPUTE)
-        alone[:1] = [replace(joins, after=tuple(range(1, 1 + len(beside))))]
-        return [begins, *beside, Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s, after=()), *alone]
+        return _one_by_one([begins, *beside, replace(compute, after=())], alone, tuple(range(1, 1 + len(beside))))
+
+
+def _one_by_one(
+    found: list[Operation], alone: list[tuple[Operation, Communication | None]], after: tuple[int, ...]
+) -> list[Operation]:
+    """Append what stands alone, the first waiting for ``after``; each waits for what went on beside the one before."""
+    for operation, also in alone:
+        before = len(found) - 1
+        found.append(replace(operation, after=after))
+        after = ()
+        if also is not None:
+            found.append(Operation(Stream.EP_FAR, operation.category, 0.0, also, after=(before,)))
+            after = (len(found) - 1,)
+    if after:
+        found.append(Operation(Stream.COMPUTE, Category.COMPUTE, after=after))
+    return found
 
 
 def forward_block(plan: Plan, stage: int, layers: int, *, embeds: bool = False, heads: bool = False) -> Block:
@@ -94,41 +84,55 @@ def compute_s(plan: Plan, chunk: Chunk, *, backward: bool) -> float:
 
 def traffic_of(plan: Plan, stage: int, chunk: Chunk, *, backward: bool) -> tuple[Traffic, ...]:
     """The collectives inside one pass of a chunk on a stage; recomputation repeats those of the forward pass."""
-    traffic = _traffic(plan, stage, chunk.layers, backward=backward)
+    traffic = _traffic(plan, stage, chunk.of_kind(False), chunk.of_kind(True), backward=backward)
     if backward:
-        traffic += _traffic(plan, stage, chunk.recomputed, backward=False)
+        again = chunk.recomputed_of_kind(False), chunk.recomputed_of_kind(True)
+        traffic += _traffic(plan, stage, *again, backward=False)
     return tuple(traffic)
 
 
 def _forward_s(plan: Plan, chunk: Chunk) -> float:
     shard, stack = plan.shard, plan.stack
-    compute = chunk.layers * (layer.layer_forward(shard, plan.kernels, stack).total_s + stack.layer_overhead_s)
+    compute = 0.0
+    for sparse in (False, True):
+        if layers := chunk.of_kind(sparse):
+            compute += layers * (
+                layer.layer_forward(shard, plan.kernels, stack, sparse).total_s + stack.layer_overhead_s
+            )
     if chunk.embeds:
         compute += layer.embedding_time(shard, plan.plain_kernels)
     if chunk.heads:
-        compute += layer.head_forward(shard, plan.plain_kernels, stack)
-    return compute
+        compute += (1 + len(chunk.predicts)) * layer.head_forward(shard, plan.plain_kernels, stack)
+    return compute + len(chunk.predicts) * layer.joining_forward(shard, plan.kernels)
 
 
 def _backward_s(plan: Plan, chunk: Chunk) -> float:
     shard, stack, mode = plan.shard, plan.stack, plan.job.recompute
-    compute = chunk.layers * (layer.layer_backward(shard, plan.kernels, stack).total_s + stack.layer_overhead_s)
-    again = layer.recompute(shard, plan.kernels, stack, mode).total_s
-    compute += (chunk.recomputed if mode == "full" else chunk.layers) * again
+    compute = 0.0
+    for sparse in (False, True):
+        if layers := chunk.of_kind(sparse):
+            once = layer.layer_backward(shard, plan.kernels, stack, sparse).total_s + stack.layer_overhead_s
+            again = layer.recompute(shard, plan.kernels, stack, mode, sparse).total_s
+            compute += layers * once
+            compute += (chunk.recomputed_of_kind(sparse) if mode == "full" else layers) * again
     if chunk.embeds:
         compute += layer.embedding_time(shard, plan.plain_kernels)
     if chunk.heads:
-        compute += layer.head_backward(shard, plan.plain_kernels, stack)
-    return compute
+        compute += (1 + len(chunk.predicts)) * layer.head_backward(shard, plan.plain_kernels, stack)
+    return compute + len(chunk.predicts) * layer.joining_backward(shard, plan.kernels, stack)
 
 
-def _traffic(plan: Plan, stage: int, layers: int, *, backward: bool) -> list[Traffic]:
-    """Tensor- and context-parallel collectives of some layers in one direction."""
+def _traffic(plan: Plan, stage: int, dense: int, sparse: int, *, backward: bool) -> list[Traffic]:
+    """Tensor-, context- and expert-parallel collectives of some layers in one direction."""
+    layers = dense + sparse
     if not layers:
         return []
     found: list[Traffic] = []
     shard, model, mapping = plan.shard, plan.transformer, plan.mapping
-    blocks = layers * (1 if model.spec.parallel_block else 2)
+    moe = model.spec.moe
+    # Routed experts take and give what sequence parallelism leaves a rank; shared ones are split like a dense layer.
+    split = dense + (sparse if moe is not None and moe.shared_ffn else 0)
+    blocks = layers if model.spec.parallel_block else layers + split
     if mapping.tp > 1:
         group, size = mapping.tensor_group(stage), shard.activation_bytes
 
@@ -151,4 +155,4 @@ def _traffic(plan: Plan, stage: int, layers: int, *, backward: bool) -> list[Tra
         found.append(Traffic(Category.CP, Communication("all_gather", keys_values, group, layers)))
         if backward:
             found.append(Traffic(Category.CP, Communication("reduce_scatter", keys_values, group, layers)))
-    return found
+    return found + expert_traffic(plan, stage, sparse)

@@ -20,8 +20,7 @@ class ExpertShard:
     """One rank's share of a layer's routed experts, and the token copies it works on.
 
     Attributes:
-        local: routed experts on the rank.
-        width: of each, on the rank.
+        ep, etp: expert and expert-tensor parallel degrees.
         copies: what the tokens of a rank (after sequence parallelism) become: top_k each, padded to the capacity.
         rows: copies that reach the busiest rank's experts, which all wait for.
     """
@@ -35,10 +34,12 @@ class ExpertShard:
 
     @property
     def local(self) -> int:
+        """Routed experts on the rank."""
         return self.moe.experts // self.ep
 
     @property
     def width(self) -> int:
+        """Width of each of them on the rank."""
         return self.moe.ffn // self.etp
 
     @property
@@ -60,10 +61,10 @@ def expert_shard(moe: MoE, dispatch: Dispatch, *, tokens: float, ep: int, etp: i
 
 
 def sparse_layers(model: Model) -> tuple[bool, ...]:
-    """Which layers have experts, in order."""
+    """Which layers have experts, in order; empty where none has."""
     moe = model.moe
     if moe is None:
-        return (False,) * model.layers
+        return ()
     return tuple(
         layer >= moe.dense_first and (layer - moe.dense_first) % moe.every == moe.every - 1
         for layer in range(model.layers)

@@ -54,7 +54,7 @@ class Model(Strict):
     moe: MoE | None = Field(None, description="experts; default: all layers are dense")
     mla: MLA | None = Field(None, description="latent attention; default: multi-head or grouped-query")
     mtp_layers: int = Field(
-        0, ge=0, le=64, description="multi-token prediction: extra layers after the last, and heads"
+        0, ge=0, le=64, description="multi-token prediction: extra layers after the last, each with the head"
     )
     parallel_block: bool = Field(False, description="attention and feed-forward side by side (PaLM, MegaScale)")
     dropout: bool = Field(False, description="dropout masks are made and stored (GPT-3 era models)")
@@ -100,8 +100,8 @@ class Dispatch(Strict):
 
     how: Literal["all_to_all", "deduplicated"] | None = Field(
         None,
-        description="all_to_all: a copy for each expert; deduplicated: one to each node, there one to each rank (DeepEP,"
-        " HybridEP); default: what the stack does",
+        description="all_to_all: a copy for each expert; deduplicated: one to each node, and there one to each rank"
+        " (DeepEP, HybridEP); default: what the stack does",
     )
     imbalance: float = Field(1.0, ge=1, description="tokens of the busiest expert-parallel rank over the mean")
     capacity_factor: float | None = Field(

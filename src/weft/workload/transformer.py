@@ -107,8 +107,13 @@ class Transformer:
 
     @cached_property
     def sparse(self) -> tuple[bool, ...]:
-        """Which layers have experts."""
+        """Which layers have experts; empty where none has."""
         return sparse_layers(self.spec)
+
+    @property
+    def predicts(self) -> tuple[bool, ...]:
+        """The same of multi-token prediction layers, which are of the last layer's kind."""
+        return (self.sparse[-1:] or (False,)) * self.spec.mtp_layers
 
     @cached_property
     def attention_matrix_parameters(self) -> int:
