@@ -18,6 +18,7 @@ _SHAPES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
         (r"529\.6B", {**_GPT, "layers": 105, "hidden": 20480, "heads": 128}),
     ),
     "calculon": ((r".", _GPT),),
+    "zero_bubble": ((r".", _GPT),),
     "seqsel_text": ((r"one layer", {**_GPT, "layers": 1}), (r".", _GPT)),
     "mcore_table": ((r".", {"bias": False}),),
     "mcore_ss": ((r"177B", {"layers": 96, "hidden": 12288, "heads": 96, "vocab": 131072}),),

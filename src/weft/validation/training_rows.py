@@ -76,6 +76,7 @@ def case_of(row: dict[str, Any]) -> Case:
             parallelism = Parallelism(
                 **degrees,
                 interleave=interleave,
+                schedule=str(row.get("schedule") or "1f1b").lower(),
                 zero=_zero(row, source),
                 sequence_parallel=_sequence_parallel(row, source),
             )
