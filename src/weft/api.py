@@ -245,6 +245,7 @@ class Result:
                     "pp": plan.mapping.pp,
                     "dp": plan.mapping.dp,
                     "interleave": plan.job.parallelism.interleave,
+                    "schedule": plan.job.parallelism.schedule,
                     "zero": plan.job.parallelism.zero,
                 },
             },
