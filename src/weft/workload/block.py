@@ -16,10 +16,17 @@ _STREAMS = {Category.TP: Stream.TP, Category.CP: Stream.CP, Category.EP: Stream.
 
 @dataclass(frozen=True)
 class Block:
-    """One forward or backward pass of some layers on one rank: compute seconds and the collectives between."""
+    """One forward or backward pass of some layers on one rank.
+
+    Attributes:
+        compute_s: seconds of its kernels.
+        traffic: the collectives between them.
+        host_s: seconds that the host needs to issue all of that, where this may be longer.
+    """
 
     compute_s: float
     traffic: tuple[Traffic, ...]
+    host_s: float = 0.0
 
     def operations(self, overlaps: frozenset[str]) -> list[Operation]:
         """The block's operations, the last of which ends it.
@@ -37,27 +44,36 @@ class Block:
             if shown is not None:
                 alone.append((Operation(Stream.COMPUTE, each.category, 0.0, shown, after=()), shown_also))
         compute = Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s)
-        if not beside:
-            return _one_by_one([compute], alone, ())
+        host = [Operation(Stream.HOST, Category.COMPUTE, self.host_s, after=(0,))] if self.host_s else []
+        if not beside and not host:
+            return _one_by_one([compute], alone)
         # What runs beside the compute begins with it, not once its own stream is free: an empty operation holds it
         # back until the rank is through with the block before. What ends the block, if only another, waits for it.
         begins = Operation(Stream.COMPUTE, Category.COMPUTE)
-        return _one_by_one([begins, *beside, replace(compute, after=())], alone, tuple(range(1, 1 + len(beside))))
+        ended, issued = tuple(range(1, 1 + len(beside))), (1 + len(beside),) if host else ()
+        return _one_by_one([begins, *beside, *host, replace(compute, after=())], alone, ended, issued)
 
 
 def _one_by_one(
-    found: list[Operation], alone: list[tuple[Operation, Communication | None]], after: tuple[int, ...]
+    found: list[Operation],
+    alone: list[tuple[Operation, Communication | None]],
+    ended: tuple[int, ...] = (),
+    issued: tuple[int, ...] = (),
 ) -> list[Operation]:
-    """Append what stands alone, the first waiting for ``after``; each waits for what went on beside the one before."""
+    """Append what stands alone: the first waits for ``ended``, each for what went on beside the one before.
+
+    Whatever is last waits for ``issued`` too.
+    """
+    before = len(found) - 1
     for operation, also in alone:
-        before = len(found) - 1
-        found.append(replace(operation, after=after))
-        after = ()
+        found.append(replace(operation, after=ended))
+        before, previous = len(found) - 1, before
+        ended = ()
         if also is not None:
-            found.append(Operation(Stream.EP_FAR, operation.category, 0.0, also, after=(before,)))
-            after = (len(found) - 1,)
-    if after:
-        found.append(Operation(Stream.COMPUTE, Category.COMPUTE, after=after))
+            found.append(Operation(Stream.EP_FAR, operation.category, 0.0, also, after=(previous,)))
+            ended = (len(found) - 1,)
+    if ended or issued:
+        found.append(Operation(Stream.COMPUTE, Category.COMPUTE, after=ended + issued))
     return found
 
 
@@ -74,7 +90,13 @@ def backward_block(plan: Plan, stage: int, layers: int, *, embeds: bool = False,
 
 def block_of(plan: Plan, stage: int, chunk: Chunk, *, backward: bool) -> Block:
     """One pass of a chunk on a stage."""
-    return Block(compute_s(plan, chunk, backward=backward), traffic_of(plan, stage, chunk, backward=backward))
+    traffic = traffic_of(plan, stage, chunk, backward=backward)
+    return Block(compute_s(plan, chunk, backward=backward), traffic, host_s(plan, chunk))
+
+
+def host_s(plan: Plan, chunk: Chunk) -> float:
+    """Seconds that the host needs to issue one pass of a chunk in one direction: of layers with experts in FP8."""
+    return chunk.of_kind(True) * plan.stack.fp8_expert_host_s if plan.job.precision == "fp8" else 0.0
 
 
 def compute_s(plan: Plan, chunk: Chunk, *, backward: bool) -> float:

@@ -41,16 +41,14 @@ def weight_gradients(shard: Shard, kernels: Kernels, stack: Stack) -> float:
     )
 
 
-def elements(shard: Shard, kernels: Kernels, stack: Stack, ffn_passes: float) -> float:
-    """Routing, sorting and the activation in one direction, and what the host adds, seconds.
-
-    Args:
-        ffn_passes: 16-bit tensors that the activation reads or writes at feed-forward width.
-    """
+def elements(shard: Shard, kernels: Kernels, stack: Stack, *, backward: bool) -> float:
+    """Routing, sorting, biases and the activation in one direction, and what the host adds, seconds."""
     own, model = _experts(shard), shard.transformer
     sorting = stack.deduplicated_passes if own.deduplicated else stack.all_to_all_passes
     gate = 1.5 if model.spec.gated else 1.0
-    moved = 2.0 * own.rows * (sorting * model.hidden + ffn_passes * gate * own.width)
+    wide = (stack.backward_passes if backward else stack.forward_passes)[1] * gate * own.width
+    biases = stack.expert_bias_passes[backward] if model.spec.bias else 0.0
+    moved = 2.0 * own.rows * ((sorting + biases) * model.hidden + wide)
     moved += 4.0 * shard.element_tokens * own.moe.experts * stack.router_passes
     return stack.expert_kernels * kernels.launch_s + moved / kernels.memory_Bps + stack.expert_overhead_s
 

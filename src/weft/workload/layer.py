@@ -96,7 +96,7 @@ def layer_forward(shard: Shard, kernels: Kernels, stack: Stack, sparse: bool = F
     elements = _elements(shard, kernels, stack, stack.forward_passes, sparse)
     if sparse:
         gemm += expert_layer.forward(shard, kernels)
-        elements += expert_layer.elements(shard, kernels, stack, stack.forward_passes[1])
+        elements += expert_layer.elements(shard, kernels, stack, backward=False)
     return PassTime(gemm, stack.attention.forward(shard, kernels), elements)
 
 
@@ -106,7 +106,7 @@ def layer_backward(shard: Shard, kernels: Kernels, stack: Stack, sparse: bool = 
     elements = _elements(shard, kernels, stack, stack.backward_passes, sparse)
     if sparse:
         gemm += expert_layer.input_gradients(shard, kernels)
-        elements += expert_layer.elements(shard, kernels, stack, stack.backward_passes[1])
+        elements += expert_layer.elements(shard, kernels, stack, backward=True)
     return PassTime(
         gemm + weight_gradients(shard, kernels, stack, sparse), stack.attention.backward(shard, kernels), elements
     )
@@ -189,7 +189,7 @@ def embedding_time(shard: Shard, kernels: Kernels) -> float:
 
 
 def joining_forward(shard: Shard, kernels: Kernels) -> float:
-    """What a multi-token prediction layer begins with: the product of hidden states and embeddings, 2 h to h, seconds."""
+    """What a multi-token prediction layer begins with, the product of states and embeddings from 2 h to h, seconds."""
     h = shard.transformer.hidden
     return kernels.gemm(shard.tokens, h // shard.tp, 2 * h)
 

@@ -14,7 +14,7 @@ from weft.workload.passes import Pass, Work
 from weft.workload.pipeline import order, paths
 from weft.workload.program import Category, Communication, Operation, Pattern, Program, Stream
 from weft.workload.replica_traffic import ReplicaTraffic
-from weft.workload.split_pass import pass_s, pass_traffic
+from weft.workload.split_pass import pass_host_s, pass_s, pass_traffic
 from weft.workload.training import Plan
 
 _LABELS = {Work.FORWARD: "F", Work.BACKWARD: "B", Work.INPUTS: "B", Work.WEIGHTS: "W"}
@@ -125,7 +125,8 @@ class _Writer:
         key = (chunk, work)
         if key not in self.seconds:
             self.seconds[key] = pass_s(self.plan, chunk, work)
-        return Block(self.seconds[key], pass_traffic(self.plan, stage, chunk, work))
+        traffic = pass_traffic(self.plan, stage, chunk, work)
+        return Block(self.seconds[key], traffic, pass_host_s(self.plan, chunk, work))
 
     def _operations(self, stage: int, chunk: Chunk, work: Work) -> list[Operation]:
         return self._block(stage, chunk, work).operations(self.plan.overlaps)
@@ -167,7 +168,9 @@ class _Writer:
         if key not in self.pairs:
             chunks = [self.plan.chunks[stage][each.chunk] for each in passes]
             first, second = (self._block(stage, chunk, each.work) for chunk, each in zip(chunks, passes, strict=True))
-            both = Block(first.compute_s + second.compute_s, first.traffic + second.traffic)
+            both = Block(
+                first.compute_s + second.compute_s, first.traffic + second.traffic, first.host_s + second.host_s
+            )
             operations = both.operations(self.plan.overlaps | {"ep"})
             done, ends = len(operations) - 1, list[int]()
             for lane in lanes:

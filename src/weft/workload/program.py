@@ -28,6 +28,7 @@ class Stream(IntEnum):
     """Queues of one rank; operations on one stream run one after another, streams run beside each other.
 
     Tokens that go to experts of other nodes and on inside those travel both ways at once, on ``EP_FAR`` and ``EP``.
+    ``HOST`` is the processor that issues kernels, where it may be the slower one.
     """
 
     COMPUTE = 0
@@ -37,6 +38,7 @@ class Stream(IntEnum):
     CP = 4
     EP = 5
     EP_FAR = 6
+    HOST = 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from weft.workload import layer
-from weft.workload.block import compute_s, traffic_of
+from weft.workload.block import compute_s, host_s, traffic_of
 from weft.workload.chunks import Chunk
 from weft.workload.passes import Work
 from weft.workload.traffic import Traffic
@@ -42,3 +42,8 @@ def pass_traffic(plan: Plan, stage: int, chunk: Chunk, work: Work) -> tuple[Traf
         return tuple(each for each in whole if each in for_weights)
     # No weight gradients run beside what is left.
     return tuple(replace(each, beside_gradients=False) for each in whole if each not in for_weights)
+
+
+def pass_host_s(plan: Plan, chunk: Chunk, work: Work) -> float:
+    """Seconds that the host needs to issue one pass of a chunk; either half of a split pass has half of its kernels."""
+    return host_s(plan, chunk) * (0.5 if work in (Work.INPUTS, Work.WEIGHTS) else 1.0)

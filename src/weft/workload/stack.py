@@ -41,6 +41,9 @@ class Stack:
         expert_kernels: kernels launched for that per layer and direction.
         expert_overhead_s: host time a layer with experts spends per direction, until the sizes of what it computes next
             are known to it.
+        fp8_expert_host_s: host time to issue such a layer in FP8 per direction, which kernels may be done before.
+        expert_bias_passes: times that results of routed experts are read or written to add their biases, forward and
+            backward.
         overlaps: which of tp, pp, dp, cp, ep communication runs beside compute.
         selects_operators: selective recomputation is by operator, not of the attention core.
         recompute_stops_early: full recomputation leaves out the layer's last product.
@@ -70,6 +73,8 @@ class Stack:
     router_passes: float
     expert_kernels: float
     expert_overhead_s: float
+    fp8_expert_host_s: float
+    expert_bias_passes: tuple[float, float]
     overlaps: frozenset[str]
     fsdp: bool
     recompute_stops_early: bool
@@ -128,6 +133,8 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
         router_passes=number("router_passes_count"),
         expert_kernels=number("expert_kernels_count"),
         expert_overhead_s=number("expert_overhead_us"),
+        fp8_expert_host_s=number("fp8_expert_host_us"),
+        expert_bias_passes=(number("forward_expert_bias_count"), number("backward_expert_bias_count")),
         overlaps=frozenset(text("overlaps").split()),
         fsdp=text("sharding") == "fsdp",
         recompute_stops_early=text("checkpointing") == "non-reentrant",
