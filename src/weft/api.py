@@ -244,6 +244,8 @@ class Result:
                     "cp": plan.mapping.cp,
                     "pp": plan.mapping.pp,
                     "dp": plan.mapping.dp,
+                    "ep": plan.mapping.ep,
+                    "etp": plan.mapping.etp,
                     "interleave": plan.job.parallelism.interleave,
                     "schedule": plan.job.parallelism.schedule,
                     "zero": plan.job.parallelism.zero,

@@ -21,11 +21,11 @@ from weft.workload.layer import layer_backward, layer_forward
 from weft.workload.mapping import Mapping, resolve
 from weft.workload.memory import memory_of
 from weft.workload.program import Category, Stream
-from weft.workload.spec import MoE, Parallelism
+from weft.workload.spec import Experts, Parallelism
 from weft.workload.training import Plan, step_program
 
 S, B, H = 512, 2, 1024
-SPARSE = TINY.model_copy(update={"gated": True, "moe": MoE(experts=32, top_k=4, ffn=512)})
+SPARSE = TINY.model_copy(update={"gated": True, "moe": Experts(experts=32, top_k=4, ffn=512)})
 LAYER = Chunk(1, sparse=(True,))
 
 
@@ -186,7 +186,7 @@ def test_small_experts_fill_tiles_badly() -> None:
     """The same FLOPs in more and narrower experts take longer, never less."""
     times = []
     for experts, top_k, ffn in ((4, 2, 2048), (16, 8, 512), (64, 32, 128)):
-        model = SPARSE.model_copy(update={"moe": MoE(experts=experts, top_k=top_k, ffn=ffn)})
+        model = SPARSE.model_copy(update={"moe": Experts(experts=experts, top_k=top_k, ffn=ffn)})
         found = plan(nodes=1, model=model)
         forward = layer_forward(found.shard, found.kernels, found.stack, True)
         backward = layer_backward(found.shard, found.kernels, found.stack, True)
@@ -268,8 +268,8 @@ def test_multi_token_prediction_costs_a_layer_and_a_head() -> None:
     [
         ({"model": TINY, "ep": 8}, "the model has none"),
         ({"ep": 3}, "does not divide the tp x cp x dp = 32"),
-        ({"ep": 32, "model": SPARSE.model_copy(update={"moe": MoE(experts=48, top_k=2, ffn=64)})}, "48 experts"),
-        ({"etp": 8, "model": SPARSE.model_copy(update={"moe": MoE(experts=8, top_k=2, ffn=100)})}, "width 100"),
+        ({"ep": 32, "model": SPARSE.model_copy(update={"moe": Experts(experts=48, top_k=2, ffn=64)})}, "48 experts"),
+        ({"etp": 8, "model": SPARSE.model_copy(update={"moe": Experts(experts=8, top_k=2, ffn=100)})}, "width 100"),
         ({"tp": 2, "ep": 8, "sequence_parallel": False}, "need sequence parallelism"),
         ({"etp": 16}, "wider than the scale-up domain"),
         ({"ep": 8, "how": "deduplicated", "dispatch": {"capacity_factor": 1.0}}, "cannot be deduplicated"),

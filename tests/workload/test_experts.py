@@ -13,7 +13,7 @@ from weft.catalog import load_catalog
 from weft.errors import ConfigError
 from weft.workload.experts import distinct_places, expert_shard, sparse_layers
 from weft.workload.presets import model_of
-from weft.workload.spec import MLA, Dispatch, Model, MoE
+from weft.workload.spec import Dispatch, Experts, LatentAttention, Model
 from weft.workload.transformer import Transformer
 
 
@@ -68,7 +68,7 @@ def test_flops_to_train_on_a_token(name: str, gflops: float) -> None:
 def test_a_layer_of_one_expert_is_a_dense_layer_and_a_router() -> None:
     shape = {"layers": 4, "hidden": 64, "heads": 4, "vocab": 100, "gated": True}
     dense = Transformer(Model(**shape, ffn=96))
-    one = Transformer(Model(**shape, moe=MoE(experts=1, top_k=1, ffn=96)))
+    one = Transformer(Model(**shape, moe=Experts(experts=1, top_k=1, ffn=96)))
     assert one.parameters() == dense.parameters() + 4 * 64
     assert one.active_parameters() - dense.active_parameters() == 4 * 64
     assert one.flops_per_token(128) == dense.flops_per_token(128) + 6 * 4 * 64
@@ -76,7 +76,7 @@ def test_a_layer_of_one_expert_is_a_dense_layer_and_a_router() -> None:
 
 def test_latent_attention_by_hand() -> None:
     """h 8, two heads of 3 + 2, values of 4, latents of 6 and 5: 8·6 + 6·2·5, 8·(5+2) + 5·2·(3+4), 2·4·8."""
-    mla = MLA(q_lora=6, kv_lora=5, nope_dim=3, rope_dim=2, v_dim=4)
+    mla = LatentAttention(q_lora=6, kv_lora=5, nope_dim=3, rope_dim=2, v_dim=4)
     shape = Transformer(Model(layers=1, hidden=8, heads=2, vocab=10, mla=mla))
     assert shape.attention_matrix_parameters == 48 + 60 + 56 + 70 + 64
     assert (shape.q_width, shape.o_width, shape.kv_width, shape.latent_width) == (10, 8, 9, 13)
@@ -92,7 +92,7 @@ def test_latent_attention_by_hand() -> None:
     ],
 )
 def test_which_layers_have_experts(moe: dict[str, int], expected: str) -> None:
-    model = Model(layers=6, hidden=8, heads=1, vocab=9, moe=MoE(experts=4, top_k=1, ffn=8, **moe))
+    model = Model(layers=6, hidden=8, heads=1, vocab=9, moe=Experts(experts=4, top_k=1, ffn=8, **moe))
     assert "".join("de"[sparse] for sparse in sparse_layers(model)) == expected
 
 
@@ -158,7 +158,7 @@ def test_node_limited_routing_of_deepseek_v3() -> None:
 )
 def test_no_token_is_lost_or_made(tokens: int, ep: int, etp: int, top_k: int) -> None:
     """Of all copies that the ep x etp ranks send out, every expert rank gets its share, and each goes to etp ranks."""
-    own = expert_shard(MoE(experts=8, top_k=top_k, ffn=64), Dispatch(), tokens=tokens, ep=ep, etp=etp)
+    own = expert_shard(Experts(experts=8, top_k=top_k, ffn=64), Dispatch(), tokens=tokens, ep=ep, etp=etp)
     sent = ep * etp * own.copies
     assert sent == ep * etp * tokens * top_k
     assert own.rows * ep == pytest.approx(sent)
@@ -167,7 +167,7 @@ def test_no_token_is_lost_or_made(tokens: int, ep: int, etp: int, top_k: int) ->
 
 
 def test_imbalance_loads_the_busiest_and_capacity_caps_it() -> None:
-    moe = MoE(experts=8, top_k=2, ffn=64)
+    moe = Experts(experts=8, top_k=2, ffn=64)
     uneven = expert_shard(moe, Dispatch(imbalance=1.5), tokens=1000, ep=4, etp=1)
     assert (uneven.copies, uneven.rows) == (2000, 3000)
     capped = expert_shard(moe, Dispatch(imbalance=1.5, capacity_factor=1.25), tokens=1000, ep=4, etp=1)
@@ -185,12 +185,12 @@ def test_imbalance_loads_the_busiest_and_capacity_caps_it() -> None:
 )
 def test_routing_that_cannot_be_is_refused(moe: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        Transformer(Model(layers=1, hidden=8, heads=1, vocab=9, moe=MoE(ffn=8, **moe)))
+        Transformer(Model(layers=1, hidden=8, heads=1, vocab=9, moe=Experts(ffn=8, **moe)))
 
 
 def test_latent_attention_has_no_grouped_heads() -> None:
     with pytest.raises(ConfigError, match="as many key and value heads"):
-        Transformer(Model(layers=1, hidden=8, heads=4, kv_heads=2, vocab=9, mla=MLA(kv_lora=4)))
+        Transformer(Model(layers=1, hidden=8, heads=4, kv_heads=2, vocab=9, mla=LatentAttention(kv_lora=4)))
 
 
 def test_windows_in_half_of_the_layers_count_half() -> None:

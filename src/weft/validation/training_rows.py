@@ -253,6 +253,8 @@ def _recompute(row: dict[str, Any], source: str) -> str:
         return "selective"
     if "full" in text:
         return "full"
+    if source == "dsv3_isca25":
+        return "selective"  # its report, section 3.2.3
     return "full" if source in ("sc21_text",) else "none"
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from math import comb
 
 from weft.errors import ConfigError
-from weft.workload.spec import Dispatch, Model, MoE
+from weft.workload.spec import Dispatch, Experts, Model
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ExpertShard:
         rows: copies that reach the busiest rank's experts, which all wait for.
     """
 
-    moe: MoE
+    moe: Experts
     dispatch: Dispatch
     ep: int
     etp: int
@@ -48,7 +48,7 @@ class ExpertShard:
         return self.dispatch.how == "deduplicated" and self.dispatch.capacity_factor is None
 
 
-def expert_shard(moe: MoE, dispatch: Dispatch, *, tokens: float, ep: int, etp: int) -> ExpertShard:
+def expert_shard(moe: Experts, dispatch: Dispatch, *, tokens: float, ep: int, etp: int) -> ExpertShard:
     """What a rank with so many tokens of its own works on.
 
     The ep x etp ranks of an expert group have tokens x ep x etp between them; each copy goes to one expert and so to
@@ -71,7 +71,7 @@ def sparse_layers(model: Model) -> tuple[bool, ...]:
     )
 
 
-def check_experts(moe: MoE) -> None:
+def check_experts(moe: Experts) -> None:
     """Refuse routing that cannot be.
 
     Raises:
@@ -90,7 +90,7 @@ def check_experts(moe: MoE) -> None:
 
 
 @lru_cache(maxsize=256)
-def distinct_places(moe: MoEShape, places: int) -> float:
+def distinct_places(moe: RoutingShape, places: int) -> float:
     """How many of ``places`` equal runs of experts a token's experts are in, on average.
 
     places (1 - P(none of a place's experts)); the place's own groups among the chosen are hypergeometric, and so are
@@ -114,9 +114,9 @@ def distinct_places(moe: MoEShape, places: int) -> float:
 
 
 #: Experts, top_k, groups, groups a token may reach: what `distinct_places` needs.
-MoEShape = tuple[int, int, int, int]
+RoutingShape = tuple[int, int, int, int]
 
 
-def shape_of(moe: MoE) -> MoEShape:
+def shape_of(moe: Experts) -> RoutingShape:
     """What decides where a token's copies go."""
     return moe.experts, moe.top_k, moe.groups, moe.top_groups or moe.groups

@@ -56,18 +56,26 @@ class Shard:
         shared = moe.shared_ffn if moe is not None else 0
         return self._attention_products() + self._ffn_products(shared if sparse else model.ffn)
 
+    def widening(self) -> list[tuple[int, int, int]]:
+        """Of those, the products from latent vectors up to all heads of the rank."""
+        model, mla = self.transformer, self.transformer.spec.mla
+        if mla is None:
+            return []
+        keys_values = (self.tokens, mla.kv_lora, model.spec.heads * (mla.nope_dim + mla.v_dim) // self.tp)
+        if mla.q_lora is None:
+            return [keys_values]
+        return [(self.tokens, mla.q_lora, model.q_width // self.tp), keys_values]
+
     def _attention_products(self) -> list[tuple[int, int, int]]:
         model, mla, tp, tokens = self.transformer, self.transformer.spec.mla, self.tp, self.tokens
         out = (tokens, model.o_width // tp, model.hidden)
         if mla is None:
             kv_width = max(model.kv_width // tp, model.head_dim)
             return [(tokens, model.hidden, model.q_width // tp + 2 * kv_width), out]
-        # Each rank narrows the tokens it holds; all of them are widened to its heads.
-        held, keys_values = round(self.element_tokens), model.spec.heads * (mla.nope_dim + mla.v_dim)
-        latents = [(held, model.hidden, mla.kv_lora + mla.rope_dim), (tokens, mla.kv_lora, keys_values // tp)]
-        if mla.q_lora is None:
-            return [(tokens, model.hidden, model.q_width // tp), *latents, out]
-        return [(held, model.hidden, mla.q_lora), (tokens, mla.q_lora, model.q_width // tp), *latents, out]
+        # Each rank narrows the tokens it holds.
+        held = round(self.element_tokens)
+        queries = (held, model.hidden, mla.q_lora) if mla.q_lora else (tokens, model.hidden, model.q_width // tp)
+        return [queries, (held, model.hidden, mla.kv_lora + mla.rope_dim), *self.widening(), out]
 
     def _ffn_products(self, width: int) -> list[tuple[int, int, int]]:
         if not width:
@@ -123,6 +131,9 @@ def weight_gradients(shard: Shard, kernels: Kernels, stack: Stack, sparse: bool 
 def recompute(shard: Shard, kernels: Kernels, stack: Stack, mode: str, sparse: bool = False) -> PassTime:
     """What the backward pass runs again: nothing, the attention core (selective), or the whole forward (full).
 
+    Of a layer with latent attention, selective recomputation runs norms, the products up from the latents, and the
+    experts' activation again.
+
     PyTorch's non-reentrant checkpointing stops once every saved tensor is back, which spares the layer's last product.
     """
     if mode == "full":
@@ -134,6 +145,12 @@ def recompute(shard: Shard, kernels: Kernels, stack: Stack, mode: str, sparse: b
         # Every second matrix product and the attention core are kept, all else is run again (torchtitan's policy).
         again = layer_forward(shard, kernels, stack, sparse)
         return PassTime(again.gemm_s / 2, 0.0, again.element_s)
+    if mode == "selective" and shard.transformer.spec.mla is not None:
+        again_s = sum(kernels.gemm(m, n, k) for m, k, n in shard.widening())
+        moved = 4.0 * shard.element_tokens * shard.transformer.hidden
+        if sparse and shard.experts is not None:
+            moved += 3.0 * shard.experts.rows * shard.experts.width
+        return PassTime(again_s, 0.0, kernels.stream(2.0 * moved))
     if mode == "selective":
         return PassTime(0.0, stack.attention.recompute(shard, kernels), 0.0)
     return PassTime(0.0, 0.0, 0.0)

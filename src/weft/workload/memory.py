@@ -80,6 +80,7 @@ def _activations(plan: Plan, stage: int) -> float:
             sequence_parallel=shard.sequence_parallel,
             mode=mode,
             experts=shard.experts if sparse else None,
+            operand_bytes=plan.kernels.element_bytes,
         )
 
     asked, chunks = job.parallelism, plan.chunks[stage]

@@ -9,7 +9,7 @@ from pydantic import Field
 from weft.files import Count, Strict
 
 
-class MoE(Strict):
+class Experts(Strict):
     """Mixture of experts: a token goes to ``top_k`` of the routed experts, and to all of the shared ones."""
 
     experts: int = Field(gt=0, le=1_000_000, description="routed experts of a layer")
@@ -22,7 +22,7 @@ class MoE(Strict):
     top_groups: int | None = Field(None, gt=0, description="how many groups a token's experts may be in; default: all")
 
 
-class MLA(Strict):
+class LatentAttention(Strict):
     """Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434): queries, keys and values from narrow vectors."""
 
     kv_lora: int = Field(gt=0, description="width of the latent vector of keys and values")
@@ -50,9 +50,10 @@ class Model(Strict):
         None, gt=0, description="attention window in tokens; default: the whole sequence"
     )
     window_frac: float = Field(1.0, ge=0, le=1, description="share of the layers that attend through the window")
+    attention_sinks: bool = Field(False, description="a learned weight beside each head's scores (gpt-oss)")
     qk_norm: bool = Field(False, description="queries and keys are normalised (Qwen3)")
-    moe: MoE | None = Field(None, description="experts; default: all layers are dense")
-    mla: MLA | None = Field(None, description="latent attention; default: multi-head or grouped-query")
+    moe: Experts | None = Field(None, description="experts; default: all layers are dense")
+    mla: LatentAttention | None = Field(None, description="latent attention; default: multi-head or grouped-query")
     mtp_layers: int = Field(
         0, ge=0, le=64, description="multi-token prediction: extra layers after the last, each with the head"
     )

@@ -176,17 +176,21 @@ def activation_bytes_per_layer(
     sequence_parallel: bool,
     mode: str,
     experts: ExpertShard | None = None,
+    operand_bytes: float = 2.0,
 ) -> float:
     """Bytes one layer keeps from forward to backward for one micro-batch on one rank.
 
     Korthikanti et al. (arXiv 2205.05198, eqs. 1-4 and table 2): s b h (34 + 5 a s/h), split by tensor and sequence
     parallelism; generalised to grouped heads, gates and any feed-forward width. Fused attention and selective
     recomputation drop the score term; full recomputation keeps the layer's input. Routed experts keep the copies that
-    reach them, at their width; shared ones are as a dense layer of theirs.
+    reach them, at their width; shared ones are as a dense layer of theirs. Where there is latent attention, selective
+    recomputation drops what norms, the products up from the latents, and the experts' activation give, as DeepSeek-V3
+    did (arXiv 2412.19437, section 3.2.3).
 
     Args:
         mode: ``"none"``, ``"selective"`` or ``"full"``.
         experts: the rank's share of the routed experts of a layer that has them; None for a dense layer.
+        operand_bytes: of a number that goes into a product of routed experts.
     """
     tokens = micro_batch * sequence / cp
     outside = tp if sequence_parallel else 1
@@ -195,15 +199,17 @@ def activation_bytes_per_layer(
     mask = 1.0 if model.spec.dropout else 0.0
     # Outside tensor-parallel regions: two norm inputs, inputs of QKV and of the first feed-forward product, two dropout
     # masks.
-    replicated = tokens * model.hidden * (8.0 + 2.0 * mask)
+    narrow = mode == "selective" and model.spec.mla is not None
+    replicated = tokens * model.hidden * ((4.0 if narrow else 8.0) + 2.0 * mask)
     # Inside: Q, K, V, the attention output, and the feed-forward activations before and after the non-linearity.
-    attention = tokens * 2.0 * (model.q_width + model.o_width + 2.0 * model.kv_width)
+    attention = tokens * 2.0 * (model.o_width + (0.0 if narrow else model.q_width + 2.0 * model.kv_width))
     latents = tokens * 2.0 * model.latent_width
-    wide = 2.0 * (3.0 if model.spec.gated else 2.0)
+    before = 4.0 if model.spec.gated else 2.0
     width, routed = model.ffn, 0.0
     if experts is not None:
-        width, routed = experts.moe.shared_ffn, experts.rows * (2.0 * model.hidden + wide * experts.width)
-    feed_forward = tokens * width * wide
+        width, after = experts.moe.shared_ffn, 0.0 if narrow else operand_bytes
+        routed = experts.rows * (operand_bytes * model.hidden + (before + after) * experts.width)
+    feed_forward = tokens * width * (before + 2.0)
     scores = 0.0
     if stack.attention.stores_scores and mode == "none":
         scores = tokens * model.spec.heads * sequence * (2.0 + 3.0 * mask)

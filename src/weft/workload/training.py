@@ -221,7 +221,7 @@ def plan(job: Job, *, accelerators: int, accelerator: Part, scale_up: int, catal
         sparse=transformer.sparse,
         predicts=transformer.predicts,
     )
-    warnings = tuple(filter(None, [uneven(chunks)]))
+    warnings = tuple(filter(None, [uneven(chunks), _unmeasured(transformer)]))
     if job.recompute == "full":
         chunks = recomputing(chunks, job.recompute_layers)
     schedule, micro_batches = job.parallelism.schedule, _micro_batches(job, mapping)
@@ -260,6 +260,13 @@ def _overlap_slowdown(catalog: Catalog, generation: str, mapping: Mapping, scale
     groups = (mapping.data_group(), mapping.context_group())
     shares = any(len(group) > 1 and group[1] // scale_up == group[0] // scale_up for group in groups)
     return catalog.get("kernels", generation).si("overlap_slowdown_frac") if shares else 0.0
+
+
+def _unmeasured(model: Transformer) -> str:
+    """What to warn of where a model needs kernels that nobody has measured."""
+    if not model.spec.attention_sinks:
+        return ""
+    return "attention with sinks has no measured kernels: it is timed as attention without, and comes out too fast"
 
 
 def _dispatch(job: Job, stack: Stack) -> str:

@@ -160,6 +160,7 @@ class Transformer:
         """Norms of a layer, and the biases of its attention."""
         mla = self.spec.mla
         norms = 2 * self.hidden * (2 if self.spec.bias else 1) + (2 * self.head_dim if self.spec.qk_norm else 0)
+        norms += self.spec.heads if self.spec.attention_sinks else 0
         if mla is not None:
             norms += (mla.q_lora or 0) + mla.kv_lora
         return norms + (self.q_width + 2 * self.kv_width + self.hidden if self.spec.bias else 0)
