@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from weft.economics import bill_of_materials
     from weft.fabric import Cluster, Fabric, Node, build_fabric, load_cluster
     from weft.result import Result
-    from weft.workload.spec import Job, Model, Overlap, Parallelism
+    from weft.workload.spec import Dispatch, Experts, Job, LatentAttention, Model, Overlap, Parallelism
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Cluster": "weft.fabric",
+    "Dispatch": "weft.workload.spec",
+    "Experts": "weft.workload.spec",
     "Fabric": "weft.fabric",
     "Job": "weft.workload.spec",
+    "LatentAttention": "weft.workload.spec",
     "Model": "weft.workload.spec",
     "Node": "weft.fabric",
     "Overlap": "weft.workload.spec",
@@ -41,8 +44,11 @@ _HOMES = {
 
 __all__ = [
     "Cluster",
+    "Dispatch",
+    "Experts",
     "Fabric",
     "Job",
+    "LatentAttention",
     "Model",
     "Node",
     "Overlap",

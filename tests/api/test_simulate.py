@@ -68,7 +68,8 @@ def test_figures_of_one_answer_agree(result: Result, answer: dict[str, Any]) -> 
     assert held["fits"] is (answer["memory_bytes_per_gpu"] <= held["capacity_bytes"])
     assert 0 < answer["bottleneck_exposed_s"] <= answer["breakdown_s"][answer["bottleneck_cause"]] * (1 + 1e-9)
     assert answer["bottleneck"] in result.tables()["communications"]["link_class"]
-    assert answer["job"]["parallelism"] == {"tp": 8, "cp": 1, "pp": 16, "dp": 128, "interleave": 8, "zero": 2}
+    degrees = {"tp": 8, "cp": 1, "pp": 16, "dp": 128, "ep": 1, "etp": 1}
+    assert answer["job"]["parallelism"] == {**degrees, "interleave": 8, "schedule": "1f1b", "zero": 2}
     assert (answer["cluster"]["accelerators"], answer["job"]["micro_batches"]) == (16384, 16)
 
 

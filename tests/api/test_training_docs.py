@@ -15,8 +15,16 @@ def page(root: Path) -> str:
     return (root / "docs" / "training.md").read_text(encoding="utf-8")
 
 
-def test_the_python_example_runs(page: str, capsys: pytest.CaptureFixture[str]) -> None:
-    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+def test_examples_print_what_the_page_says(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = re.findall(r"```python\n((?:(?!```).)*)```\n\n```\n((?:(?!```).)*)```", page, re.DOTALL)
+    assert len(shown) == 2
+    for block, printed in shown:
+        exec(compile(block, "docs/training.md", "exec"), {})
+        assert capsys.readouterr().out == printed
+
+
+def test_the_first_example_runs(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    block = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
     exec(compile(block, "docs/training.md", "exec"), {})
     hidden, shown = capsys.readouterr().out.splitlines()
     assert 0 < float(hidden.split()[0]) < float(shown.split()[0])

@@ -63,6 +63,6 @@ def test_every_field_is_described() -> None:
             for field, about in model.get("properties", {}).items():
                 if "description" not in json.dumps(about) and "$ref" not in json.dumps(about):
                     bare.append(f"{name}.{field}")
-    allowed = {"name", "description", "precision", "recompute", "optimizer", "tp", "pp", "dp", "cp", "topology"}
+    allowed = {"name", "description", "precision", "recompute", "optimizer", "tp", "pp", "dp", "cp", "ep", "topology"}
     shapes = {"layers", "hidden", "heads", "vocab", "tied_embeddings", "allow_tp_across_nodes"}
     assert [field for field in bare if field.split(".")[1] not in allowed | shapes] == []

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weft.collectives import busbw_factor
-from weft.workload.block import Block, Traffic, backward_block, forward_block
+from weft.workload.block import Block, backward_block, forward_block
 from weft.workload.program import Category, Communication
+from weft.workload.traffic import Traffic
 
 S, B, H = 512, 2, 1024
 SBH = 2.0 * S * B * H  # one activation in 16 bits

@@ -75,7 +75,7 @@ def test_pipeline_neighbours_differ_in_their_stage_only(mapping: Mapping) -> Non
     if mapping.pp == 1:
         return
     for stage in range(mapping.pp):
-        pair = mapping.pipeline_neighbour(stage)
+        pair = mapping.stage_pair(stage, (stage + 1) % mapping.pp)
         assert varying(mapping, pair) == {"pp"}
         assert [coordinates(mapping, rank)["pp"] for rank in pair] == [stage, (stage + 1) % mapping.pp]
 
@@ -207,7 +207,7 @@ def test_a_family_has_every_rank_of_its_stages_once(degrees: tuple[int, int, int
             family = mapping.family(group)
             assert family[0].tolist() == list(group)
             assert sorted(family.ravel().tolist()) == own
-        pair = mapping.pipeline_neighbour(stage)
+        pair = mapping.stage_pair(stage, (stage + 1) % mapping.pp)
         if mapping.pp > 1:
             family = mapping.family(pair)
             assert family[0].tolist() == list(pair) and sorted(family[:, 0].tolist()) == own

@@ -160,14 +160,18 @@ class _Compute:
 
     def start(self, op: int, now: float) -> None:
         rank = self.program.rank[op]
+        if self.program.stream[op] != Stream.COMPUTE:
+            # The host's time goes by whatever the accelerator does.
+            heapq.heappush(self.heap, (now + self.program.seconds[op], op, -1))
+            return
         self.active[rank], self.left[rank], self.since[rank] = op, self.program.seconds[op], now
         self._schedule(rank, now)
 
     def crowd(self, op: int, now: float, change: int) -> None:
         """A communication of a rank began (+1) or ended (-1).
 
-        Data- and context-parallel collectives slow compute. Point-to-point transfers need next to no multiprocessors,
-        and tensor-parallel overlap that works on pieces of one product moves them by copy engine.
+        Data-, context- and expert-parallel collectives slow compute. Point-to-point transfers need next to no
+        multiprocessors, and tensor-parallel overlap that works on pieces of one product moves them by copy engine.
         """
         if self.share == 1.0 or self.program.stream[op] not in CROWDING:
             return
@@ -179,13 +183,14 @@ class _Compute:
             self._schedule(rank, now)
 
     def peek(self) -> float:
-        while self.heap and self.heap[0][2] != self.version[self.program.rank[self.heap[0][1]]]:
+        while self.heap and self.heap[0][2] not in (-1, self.version[self.program.rank[self.heap[0][1]]]):
             heapq.heappop(self.heap)
         return self.heap[0][0] if self.heap else math.inf
 
     def pop(self) -> tuple[float, int]:
-        now, op, _ = heapq.heappop(self.heap)
-        self.active[self.program.rank[op]] = -1
+        now, op, version = heapq.heappop(self.heap)
+        if version >= 0:
+            self.active[self.program.rank[op]] = -1
         return now, op
 
     def _schedule(self, rank: int, now: float) -> None:
@@ -215,8 +220,8 @@ def breakdown(execution: Execution) -> dict[str, float]:
     """Where a step's seconds go, as a mean over representative ranks; the parts add up to the span.
 
     Time on the compute stream counts as its operation's category. Time it stands idle counts as the category of the
-    communication that released the next operation, up to that communication's own length; what is left, and all
-    waiting for other stages' compute, is bubble.
+    communication that released the next operation, up to that communication's own length, or as compute where the host
+    did; what is left, and all waiting for other stages' compute, is bubble.
     """
     program, start, end = execution.program, execution.start_s, execution.end_s
     rank, category = np.array(program.rank, int), np.array(program.category, int)
@@ -250,12 +255,12 @@ def breakdown(execution: Execution) -> dict[str, float]:
 def _exposed(
     execution: Execution, waiting: NDArray[np.int64], gaps: NDArray[np.float64], category: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Of the gap before each waiting operation, the seconds that are communication's, and of which category."""
+    """Of the gap before each waiting operation, the seconds of communication or of the host, and their category."""
     program, ends = execution.program, execution.end_s.tolist()
     before = [program.dependencies[op] for op in waiting.tolist()]
     released = np.array(
         [max(each, key=lambda dep: (ends[dep], dep)) if len(each) > 1 else each[0] for each in before], int
     )
     lengths = (execution.end_s - execution.start_s)[released]
-    communicates = np.array(program.communication, int)[released] >= 0
-    return np.where(communicates, np.minimum(gaps, lengths), 0.0), category[released]
+    busy = (np.array(program.communication, int) >= 0) | (np.array(program.stream, int) == Stream.HOST)
+    return np.where(busy[released], np.minimum(gaps, lengths), 0.0), category[released]

@@ -10,7 +10,7 @@ import numpy as np
 from weft.workload.program import Program, Stream
 
 # Streams whose communication slows the compute beside it; see `weft.engines.executor`.
-CROWDING = (Stream.DP, Stream.CP)
+CROWDING = (Stream.DP, Stream.CP, Stream.EP, Stream.EP_FAR)
 _CROWDS, _CROWDED = 1, 2
 
 
@@ -56,7 +56,7 @@ def _roles(program: Program, slowdown: float) -> list[int]:
     """Which operations crowd, and which are compute on a rank that has such."""
     communicates, rank = np.array(program.communication, int) >= 0, np.array(program.rank, int)
     crowds = communicates & np.isin(program.stream, CROWDING) & (slowdown > 0)
-    crowded = ~communicates & np.isin(rank, rank[crowds])
+    crowded = ~communicates & (np.array(program.stream, int) == Stream.COMPUTE) & np.isin(rank, rank[crowds])
     roles: list[int] = (_CROWDS * crowds + _CROWDED * crowded).tolist()
     return roles
 

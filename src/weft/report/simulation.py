@@ -94,8 +94,10 @@ def _model(job: dict[str, Any]) -> str:
 def _layout(parallelism: Any) -> str:
     if not isinstance(parallelism, dict):
         return str(parallelism or "")
-    names = {"tp": "TP", "cp": "CP", "pp": "PP", "dp": "DP", "ep": "EP", "interleave": "interleave"}
+    names = {"tp": "TP", "cp": "CP", "pp": "PP", "dp": "DP", "ep": "EP", "etp": "ETP", "interleave": "interleave"}
     parts = [f"{label} {parallelism[key]}" for key, label in names.items() if (parallelism.get(key) or 1) > 1]
+    if parallelism.get("schedule", "1f1b") != "1f1b":
+        parts.append(str(parallelism["schedule"]))
     if parallelism.get("zero"):
         parts.append(f"ZeRO {parallelism['zero']}")
     return ", ".join(parts) or "one rank"

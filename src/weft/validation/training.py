@@ -6,12 +6,16 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 
+from weft.catalog import load_catalog
 from weft.engines.step import StepRun, memory_on, run_step
 from weft.fabric import Cluster, Fabric, Node, build_fabric
 from weft.validation.rows import Prediction, Row, RowFile, unsupported
 from weft.validation.training_hardware import Inexpressible, Machine
 from weft.validation.training_memory import predict_memory
+from weft.validation.training_models import model_of
 from weft.validation.training_rows import Case, checked
+from weft.workload import presets
+from weft.workload.transformer import Transformer
 
 
 def predict(row: Row, file: RowFile) -> list[Prediction]:
@@ -19,6 +23,8 @@ def predict(row: Row, file: RowFile) -> list[Prediction]:
     row = file.conditions(row)
     measured = row.get("measured") or {}
     try:
+        if "training_GFLOP_per_token" in measured:
+            return _training_flops(row, float(measured["training_GFLOP_per_token"]))
         case = checked(row)
         if row.get("metric") in ("activation memory", "memory per GPU"):
             return predict_memory(row, _fabric(case.machine), case)
@@ -74,6 +80,15 @@ def _layer_times(row: Row, case: Case) -> list[Prediction]:
         times[name] = 1e3 * (block.compute_s + traffic)
     times["total_ms"] = times["fwd_ms"] + times["bwd_ms"]
     return [_prediction(row, case, "total_ms", times["total_ms"], float(row["measured"]["total_ms"]))]
+
+
+def _training_flops(row: Row, measured: float) -> list[Prediction]:
+    """Model FLOPs to train on a token, of which attention counts the causal half."""
+    model = Transformer(presets.model_of(model_of(row), load_catalog()))
+    predicted = model.flops_per_token(int(row["seq"]), causal=True) / 1e9
+    return [
+        Prediction(str(row["id"]), "training_GFLOP_per_token", predicted, measured, source=str(row.get("source", "")))
+    ]
 
 
 def _seconds(run: StepRun, row: Row) -> float:

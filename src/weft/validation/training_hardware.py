@@ -29,10 +29,17 @@ _ACCELERATORS = (
     (r"a100", "a100_sxm_80"),
     (r"h200.*nvl", None),
     (r"h200", "h200_sxm"),
+    (r"h800", "h800_sxm"),
     (r"h100", "h100_sxm"),
 )
 # The networks of the published systems whose rows do not print one, by accelerator: eight adapters a node.
-_NICS = {"a100_sxm_80": (8, 200.0), "a100_sxm_40": (8, 200.0), "h100_sxm": (8, 400.0), "h200_sxm": (8, 400.0)}
+_NICS = {
+    "a100_sxm_80": (8, 200.0),
+    "a100_sxm_40": (8, 200.0),
+    "h100_sxm": (8, 400.0),
+    "h200_sxm": (8, 400.0),
+    "h800_sxm": (8, 400.0),
+}
 
 
 def machine_of(row: dict[str, Any]) -> Machine:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from weft.catalog import load_catalog
+from weft.validation.training_experts import preset_of
 from weft.validation.training_hardware import Inexpressible
 from weft.workload.spec import Model
 
@@ -18,6 +19,7 @@ _SHAPES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
         (r"529\.6B", {**_GPT, "layers": 105, "hidden": 20480, "heads": 128}),
     ),
     "calculon": ((r".", _GPT),),
+    "zero_bubble": ((r".", _GPT),),
     "seqsel_text": ((r"one layer", {**_GPT, "layers": 1}), (r".", _GPT)),
     "mcore_table": ((r".", {"bias": False}),),
     "mcore_ss": ((r"177B", {"layers": 96, "hidden": 12288, "heads": 96, "vocab": 131072}),),
@@ -50,6 +52,8 @@ def model_of(row: dict[str, Any]) -> Model | str:
         return "llama3-405b"
     if re.search(r"Llama 3(\.1)? 8B", name, re.I):
         return "llama3-8b"
+    if (preset := preset_of(name)) is not None:
+        return preset
     if any(part.id == name for part in load_catalog().parts("models")):
         return name
     shape: dict[str, Any] = {"vocab": 51200}
@@ -73,6 +77,11 @@ def model_of(row: dict[str, Any]) -> Model | str:
         shape["parallel_block"] = True  # its first optimisation (NSDI'24, section 3.1)
     if "layers" not in shape and "layers_note" in row:
         shape["layers"] = _layers_from_size(name, shape, int(row.get("pp", 1)))
+    if isinstance(row.get("moe"), dict):
+        shape |= {"moe": row["moe"], "gated": True, "tied_embeddings": False}
+    for field in ("mla", "gated", "tied_embeddings", "head_dim", "sliding_window", "window_frac"):
+        if field in row:
+            shape[field] = row[field]
     for needed in ("layers", "hidden", "heads"):
         if needed not in shape:
             raise Inexpressible(f"the model's {needed} is not stated and {name!r} is not a known preset")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft.errors import ConfigError
+from weft.validation.training_experts import dispatch_of, overlap_of, preset_of
 from weft.validation.training_hardware import Inexpressible, Machine, machine_of
 from weft.validation.training_models import model_of
 from weft.workload.spec import Job, Model, Overlap, Parallelism
@@ -40,6 +41,8 @@ _STACKS = {
     "foundry": "llm-foundry",
     "mbridge": "megatron-bridge",
     "mlperf": "nemo",
+    "mbridge_experts": "megatron-bridge",
+    "dsv3_isca25": "deepseek",
 }
 
 
@@ -54,6 +57,7 @@ def case_of(row: dict[str, Any]) -> Case:
     machine = machine_of(row)
     stack = _stack(row, source)
     model = model_of(row)
+    preset = preset_of(str(row.get("model", "")))
     degrees = _degrees(row, machine.accelerators, source)
     batch = _global_batch(row, degrees["dp"], source)
     fixed: dict[str, Any] = {
@@ -65,30 +69,41 @@ def case_of(row: dict[str, Any]) -> Case:
         "precision": _precision(row),
         "recompute": _recompute(row, source),
         "stack": stack,
-        "overlap": _overlap(row, source),
+        "overlap": _overlap(row, source).model_copy(update={"ep": overlap_of(row, preset, degrees["pp"])}),
+        "dispatch": dispatch_of(row, preset),
         "flash_attention": None,
     }
-    jobs = []
+    schedule, jobs = str(row.get("schedule") or "1f1b").lower(), []
     for interleave in _interleaves(row, source, model, degrees["pp"]):
         for micro_batch in _micro_batches(row, degrees, batch):
-            if interleave > 1 and batch // (degrees["dp"] * micro_batch) % degrees["pp"]:
+            count = batch // (degrees["dp"] * micro_batch)
+            if interleave > 1 and count % degrees["pp"]:
+                continue
+            if schedule == "dualpipe" and (count % 2 or count < 2 * degrees["pp"]):
                 continue
             parallelism = Parallelism(
                 **degrees,
                 interleave=interleave,
+                schedule=schedule,
                 zero=_zero(row, source),
                 sequence_parallel=_sequence_parallel(row, source),
             )
             jobs.append(Job(**fixed, micro_batch=micro_batch, parallelism=parallelism))
     if not jobs:
-        raise Inexpressible("an interleaved pipeline whose micro-batches are no multiple of its stages")
+        raise Inexpressible("a pipeline whose schedule does not take so many micro-batches")
     return Case(machine, tuple(jobs), stack)
 
 
 def _refuse(row: dict[str, Any], source: str) -> None:
     name, task = str(row.get("model", "")), str(row.get("task", ""))
-    if row.get("ep") or re.search(r"moe|deepseek|mixtral|qwen3|gpt.oss|nemotron.?3|nemotron.?h|a\d+b", name, re.I):
-        raise Inexpressible("mixture-of-experts and hybrid models are not modelled yet")
+    if re.search(r"nemotron.?3|nemotron.?h|qwen3.?next", name, re.I):
+        raise Inexpressible("state-space and linear-attention layers are not modelled yet")
+    if re.search(r"deepseek.?v4", name, re.I):
+        raise Inexpressible("DeepSeek-V4's compressed attention is not modelled yet")
+    if re.search(r"kimi", name, re.I) and source == "mbridge":
+        raise Inexpressible("the Muon optimizer is not modelled yet")
+    if re.search(r"gpt.?oss", name, re.I):
+        raise Inexpressible("attention with learned sinks has no measured kernels yet")
     if "LoRA" in name or "LoRA" in task:
         raise Inexpressible("LoRA fine-tuning is not modelled yet")
     if "SFT" in task:
@@ -138,7 +153,7 @@ def _stack(row: dict[str, Any], source: str) -> str:
 
 
 def _degrees(row: dict[str, Any], accelerators: int, source: str) -> dict[str, int]:
-    degrees = {name: int(row[name]) for name in ("tp", "pp", "cp") if row.get(name)}
+    degrees = {name: int(row[name]) for name in ("tp", "pp", "cp", "ep", "etp") if row.get(name)}
     if row.get("model_parallel") and "tp" not in degrees:
         # Megatron's authors fill a node with tensor parallelism first, then add pipeline stages (SC'21, section 3.2).
         whole = int(row["model_parallel"])
@@ -238,6 +253,8 @@ def _recompute(row: dict[str, Any], source: str) -> str:
         return "selective"
     if "full" in text:
         return "full"
+    if source == "dsv3_isca25":
+        return "selective"  # its report, section 3.2.3
     return "full" if source in ("sc21_text",) else "none"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from weft.workload.roofline import Kernels
+from weft.workload.transformer import Transformer
 
 if TYPE_CHECKING:
     from weft.workload.layer import Shard
@@ -39,8 +40,9 @@ class Attention(Protocol):
 
 
 def score_flops(shard: Shard, keys: float) -> float:
-    """FLOPs of scores and values, forward: 4 q keys per token (two products of 2 q keys)."""
-    return 4.0 * shard.tokens * shard.transformer.q_width / shard.tp * keys
+    """FLOPs of scores and values, forward: 2 q keys and 2 o keys per token, with o the width of all heads' values."""
+    model = shard.transformer
+    return 2.0 * shard.tokens * (model.q_width + model.o_width) / shard.tp * keys
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,13 @@ class Fused:
     stores_scores: bool = False
 
     def _seconds(self, products: float, shard: Shard, kernels: Kernels) -> float:
-        model = shard.transformer
+        """Seconds of a layer, a mean over those with a sliding window and those without."""
+        seconds = 0.0
+        for share, model in shard.transformer.windows():
+            seconds += share * self._kernel_s(products, shard, model, kernels)
+        return seconds
+
+    def _kernel_s(self, products: float, shard: Shard, model: Transformer, kernels: Kernels) -> float:
         keys = model.attended_causal(shard.sequence) if self.skips_masked else model.attended(shard.sequence)
         if not self.balances_context:
             # The rank with the last stretch of the sequence attends to all before it: (2 - 1/cp) times the mean.
@@ -101,8 +109,8 @@ class Unfused:
     def _products(self, shard: Shard, kernels: Kernels, directions: int) -> float:
         model = shard.transformer
         batch = shard.micro_batch * max(model.spec.heads // shard.tp, 1)
-        rows, keys, width = shard.sequence // shard.cp, shard.sequence, model.head_dim
-        one = kernels.gemm(rows, keys, width, count=batch) + kernels.gemm(rows, width, keys, count=batch)
+        rows, keys = shard.sequence // shard.cp, shard.sequence
+        one = kernels.gemm(rows, keys, model.head_dim, count=batch) + kernels.gemm(rows, model.v_dim, keys, count=batch)
         return directions * one
 
     def _scores(self, shard: Shard, kernels: Kernels) -> float:

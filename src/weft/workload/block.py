@@ -1,4 +1,4 @@
-"""The cost of one pass of a chunk of layers: compute seconds and the tensor- and context-parallel traffic inside it."""
+"""The cost of one pass of a chunk of layers: compute seconds, and the traffic inside it."""
 
 from __future__ import annotations
 
@@ -6,46 +6,27 @@ from dataclasses import dataclass, replace
 
 from weft.workload import layer
 from weft.workload.chunks import Chunk
+from weft.workload.expert_traffic import expert_traffic
 from weft.workload.program import Category, Communication, Operation, Stream
+from weft.workload.traffic import Traffic
 from weft.workload.training import Plan
 
-
-@dataclass(frozen=True)
-class Traffic:
-    """A collective inside a block: one layer's bytes, repeated once a layer or more.
-
-    ``beside_gradients`` marks what does not depend on the product next to it (an input gradient's collective and the
-    weight gradient), which most stacks overlap even where they overlap nothing else. ``hidden_frac`` is the share of
-    what could be hidden that the stack does hide.
-    """
-
-    category: Category
-    communication: Communication
-    beside_gradients: bool = False
-    hidden_frac: float = 1.0
-
-    def split(self, overlaps: frozenset[str]) -> tuple[Communication | None, Communication | None]:
-        """(what runs beside compute, what stands alone) under a stack's overlaps.
-
-        Overlap with the product that makes or uses the bytes works on pieces, one a rank; the first piece stands alone,
-        and so does what the stack fails to hide of the others.
-        """
-        whole, degree = self.communication, len(self.communication.ranks)
-        name = self.category.name.lower()
-        if name in overlaps:
-            hidden = replace(whole, size_bytes=whole.size_bytes * (1 - 1 / degree) * self.hidden_frac)
-            return hidden, replace(whole, size_bytes=whole.size_bytes - hidden.size_bytes)
-        if self.beside_gradients and f"{name}-gradients" in overlaps:
-            return whole, None
-        return None, whole
+_STREAMS = {Category.TP: Stream.TP, Category.CP: Stream.CP, Category.EP: Stream.EP}
 
 
 @dataclass(frozen=True)
 class Block:
-    """One forward or backward pass of some layers on one rank: compute seconds and the collectives between."""
+    """One forward or backward pass of some layers on one rank.
+
+    Attributes:
+        compute_s: seconds of its kernels.
+        traffic: the collectives between them.
+        host_s: seconds that the host needs to issue all of that, where this may be longer.
+    """
 
     compute_s: float
     traffic: tuple[Traffic, ...]
+    host_s: float = 0.0
 
     def operations(self, overlaps: frozenset[str]) -> list[Operation]:
         """The block's operations, the last of which ends it.
@@ -53,22 +34,47 @@ class Block:
         What stands alone follows the compute on the same stream: layers alternate between the two, with the same sum.
         """
         beside: list[Operation] = []
-        alone: list[Operation] = []
+        alone: list[tuple[Operation, Communication | None]] = []
         for each in self.traffic:
-            hidden, shown = each.split(overlaps)
+            (hidden, shown), (hidden_also, shown_also) = each.split(overlaps), each.split_also(overlaps)
             if hidden is not None:
-                stream = Stream.TP if each.category == Category.TP else Stream.CP
-                beside.append(Operation(stream, each.category, 0.0, hidden, after=(0,)))
+                beside.append(Operation(_STREAMS[each.category], each.category, 0.0, hidden, after=(0,)))
+            if hidden_also is not None:
+                beside.append(Operation(Stream.EP_FAR, each.category, 0.0, hidden_also, after=(0,)))
             if shown is not None:
-                alone.append(Operation(Stream.COMPUTE, each.category, 0.0, shown, after=()))
-        if not beside:
-            return [Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s), *alone]
+                alone.append((Operation(Stream.COMPUTE, each.category, 0.0, shown, after=()), shown_also))
+        compute = Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s)
+        host = [Operation(Stream.HOST, Category.COMPUTE, self.host_s, after=(0,))] if self.host_s else []
+        if not beside and not host:
+            return _one_by_one([compute], alone)
         # What runs beside the compute begins with it, not once its own stream is free: an empty operation holds it
         # back until the rank is through with the block before. What ends the block, if only another, waits for it.
         begins = Operation(Stream.COMPUTE, Category.COMPUTE)
-        joins = alone[0] if alone else Operation(Stream.COMPUTE, Category.COMPUTE)
-        alone[:1] = [replace(joins, after=tuple(range(1, 1 + len(beside))))]
-        return [begins, *beside, Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s, after=()), *alone]
+        ended, issued = tuple(range(1, 1 + len(beside))), (1 + len(beside),) if host else ()
+        return _one_by_one([begins, *beside, *host, replace(compute, after=())], alone, ended, issued)
+
+
+def _one_by_one(
+    found: list[Operation],
+    alone: list[tuple[Operation, Communication | None]],
+    ended: tuple[int, ...] = (),
+    issued: tuple[int, ...] = (),
+) -> list[Operation]:
+    """Append what stands alone: the first waits for ``ended``, each for what went on beside the one before.
+
+    Whatever is last waits for ``issued`` too.
+    """
+    before = len(found) - 1
+    for operation, also in alone:
+        found.append(replace(operation, after=ended))
+        before, previous = len(found) - 1, before
+        ended = ()
+        if also is not None:
+            found.append(Operation(Stream.EP_FAR, operation.category, 0.0, also, after=(previous,)))
+            ended = (len(found) - 1,)
+    if ended or issued:
+        found.append(Operation(Stream.COMPUTE, Category.COMPUTE, after=ended + issued))
+    return found
 
 
 def forward_block(plan: Plan, stage: int, layers: int, *, embeds: bool = False, heads: bool = False) -> Block:
@@ -84,7 +90,13 @@ def backward_block(plan: Plan, stage: int, layers: int, *, embeds: bool = False,
 
 def block_of(plan: Plan, stage: int, chunk: Chunk, *, backward: bool) -> Block:
     """One pass of a chunk on a stage."""
-    return Block(compute_s(plan, chunk, backward=backward), traffic_of(plan, stage, chunk, backward=backward))
+    traffic = traffic_of(plan, stage, chunk, backward=backward)
+    return Block(compute_s(plan, chunk, backward=backward), traffic, host_s(plan, chunk))
+
+
+def host_s(plan: Plan, chunk: Chunk) -> float:
+    """Seconds that the host needs to issue one pass of a chunk in one direction: of layers with experts in FP8."""
+    return chunk.of_kind(True) * plan.stack.fp8_expert_host_s if plan.job.precision == "fp8" else 0.0
 
 
 def compute_s(plan: Plan, chunk: Chunk, *, backward: bool) -> float:
@@ -94,41 +106,55 @@ def compute_s(plan: Plan, chunk: Chunk, *, backward: bool) -> float:
 
 def traffic_of(plan: Plan, stage: int, chunk: Chunk, *, backward: bool) -> tuple[Traffic, ...]:
     """The collectives inside one pass of a chunk on a stage; recomputation repeats those of the forward pass."""
-    traffic = _traffic(plan, stage, chunk.layers, backward=backward)
+    traffic = _traffic(plan, stage, chunk.of_kind(False), chunk.of_kind(True), backward=backward)
     if backward:
-        traffic += _traffic(plan, stage, chunk.recomputed, backward=False)
+        again = chunk.recomputed_of_kind(False), chunk.recomputed_of_kind(True)
+        traffic += _traffic(plan, stage, *again, backward=False)
     return tuple(traffic)
 
 
 def _forward_s(plan: Plan, chunk: Chunk) -> float:
     shard, stack = plan.shard, plan.stack
-    compute = chunk.layers * (layer.layer_forward(shard, plan.kernels, stack).total_s + stack.layer_overhead_s)
+    compute = 0.0
+    for sparse in (False, True):
+        if layers := chunk.of_kind(sparse):
+            compute += layers * (
+                layer.layer_forward(shard, plan.kernels, stack, sparse).total_s + stack.layer_overhead_s
+            )
     if chunk.embeds:
         compute += layer.embedding_time(shard, plan.plain_kernels)
     if chunk.heads:
-        compute += layer.head_forward(shard, plan.plain_kernels, stack)
-    return compute
+        compute += (1 + len(chunk.predicts)) * layer.head_forward(shard, plan.plain_kernels, stack)
+    return compute + len(chunk.predicts) * layer.joining_forward(shard, plan.kernels)
 
 
 def _backward_s(plan: Plan, chunk: Chunk) -> float:
     shard, stack, mode = plan.shard, plan.stack, plan.job.recompute
-    compute = chunk.layers * (layer.layer_backward(shard, plan.kernels, stack).total_s + stack.layer_overhead_s)
-    again = layer.recompute(shard, plan.kernels, stack, mode).total_s
-    compute += (chunk.recomputed if mode == "full" else chunk.layers) * again
+    compute = 0.0
+    for sparse in (False, True):
+        if layers := chunk.of_kind(sparse):
+            once = layer.layer_backward(shard, plan.kernels, stack, sparse).total_s + stack.layer_overhead_s
+            again = layer.recompute(shard, plan.kernels, stack, mode, sparse).total_s
+            compute += layers * once
+            compute += (chunk.recomputed_of_kind(sparse) if mode == "full" else layers) * again
     if chunk.embeds:
         compute += layer.embedding_time(shard, plan.plain_kernels)
     if chunk.heads:
-        compute += layer.head_backward(shard, plan.plain_kernels, stack)
-    return compute
+        compute += (1 + len(chunk.predicts)) * layer.head_backward(shard, plan.plain_kernels, stack)
+    return compute + len(chunk.predicts) * layer.joining_backward(shard, plan.kernels, stack)
 
 
-def _traffic(plan: Plan, stage: int, layers: int, *, backward: bool) -> list[Traffic]:
-    """Tensor- and context-parallel collectives of some layers in one direction."""
+def _traffic(plan: Plan, stage: int, dense: int, sparse: int, *, backward: bool) -> list[Traffic]:
+    """Tensor-, context- and expert-parallel collectives of some layers in one direction."""
+    layers = dense + sparse
     if not layers:
         return []
     found: list[Traffic] = []
     shard, model, mapping = plan.shard, plan.transformer, plan.mapping
-    blocks = layers * (1 if model.spec.parallel_block else 2)
+    moe = model.spec.moe
+    # Routed experts take and give what sequence parallelism leaves a rank; shared ones are split like a dense layer.
+    split = dense + (sparse if moe is not None and moe.shared_ffn else 0)
+    blocks = layers if model.spec.parallel_block else layers + split
     if mapping.tp > 1:
         group, size = mapping.tensor_group(stage), shard.activation_bytes
 
@@ -151,4 +177,4 @@ def _traffic(plan: Plan, stage: int, layers: int, *, backward: bool) -> list[Tra
         found.append(Traffic(Category.CP, Communication("all_gather", keys_values, group, layers)))
         if backward:
             found.append(Traffic(Category.CP, Communication("reduce_scatter", keys_values, group, layers)))
-    return found
+    return found + expert_traffic(plan, stage, sparse)

@@ -13,44 +13,69 @@ class Chunk:
         layers: how many.
         embeds, heads: whether it begins with the embedding, ends with the output projection.
         recomputed: how many, from the first, run their whole forward pass again in the backward pass.
+        sparse: which have experts; empty where the model has none.
+        predicts: the same of the multi-token prediction layers after the last.
     """
 
     layers: int
     embeds: bool = False
     heads: bool = False
     recomputed: int = 0
+    sparse: tuple[bool, ...] = ()
+    predicts: tuple[bool, ...] = ()
+
+    def of_kind(self, sparse: bool) -> int:
+        """How many layers have experts, or have none; multi-token prediction's among them."""
+        with_experts = sum(self.sparse) + sum(self.predicts)
+        return with_experts if sparse else self.layers + len(self.predicts) - with_experts
+
+    def recomputed_of_kind(self, sparse: bool) -> int:
+        """How many of those run their forward pass again."""
+        with_experts = sum(self.sparse[: self.recomputed])
+        return with_experts if sparse else self.recomputed - with_experts
 
     def part(self, begin: int, end: int) -> Chunk:
         """Its layers from ``begin`` up to ``end``, with the embedding or the head if they are at that end."""
         recomputed = min(max(self.recomputed - begin, 0), end - begin)
-        return Chunk(end - begin, self.embeds and begin == 0, self.heads and end == self.layers, recomputed)
+        heads = self.heads and end == self.layers
+        predicts = self.predicts if heads else ()
+        return Chunk(end - begin, self.embeds and begin == 0, heads, recomputed, self.sparse[begin:end], predicts)
 
 
-def split_layers(layers: int, stages: int, interleave: int) -> tuple[tuple[Chunk, ...], ...]:
+def split_layers(
+    layers: int, stages: int, interleave: int, *, sparse: tuple[bool, ...] = (), predicts: tuple[bool, ...] = ()
+) -> tuple[tuple[Chunk, ...], ...]:
     """Share layers over virtual stages: equally, or with embedding and head as a layer each, or as near as can be.
+
+    Args:
+        sparse: which layers have experts; empty where the model has none.
+        predicts: the same of multi-token prediction layers, which stay with the head.
 
     Returns:
         ``chunks[stage][v]``, what a stage holds as its v-th virtual stage.
     """
     slots = stages * interleave
     counts = [layers // slots] * slots
-    if layers % slots:
-        if slots > 1 and (layers + 2) % slots == 0:
-            counts = [(layers + 2) // slots] * slots
+    if layers % slots or predicts:
+        whole = layers + 2 + len(predicts)
+        if slots > 1 and whole % slots == 0 and whole // slots > len(predicts):
+            counts = [whole // slots] * slots
             counts[0] -= 1
-            counts[-1] -= 1
+            counts[-1] -= 1 + len(predicts)
         else:
             for extra in range(layers % slots):
                 counts[slots // 2 + (extra + 1) // 2 * (-1) ** extra] += 1
-    return tuple(
-        tuple(Chunk(counts[slot], slot == 0, slot == slots - 1) for slot in range(stage, slots, stages))
-        for stage in range(stages)
-    )
+
+    def chunk(slot: int) -> Chunk:
+        last, first = slot == slots - 1, sum(counts[:slot])
+        return Chunk(counts[slot], slot == 0, last, 0, sparse[first : first + counts[slot]], predicts if last else ())
+
+    return tuple(tuple(chunk(slot) for slot in range(stage, slots, stages)) for stage in range(stages))
 
 
 def uneven(chunks: tuple[tuple[Chunk, ...], ...]) -> str:
     """What to warn of where layers do not divide; nothing where a missing layer makes room for embedding or head."""
-    held = [chunk.layers + chunk.embeds + chunk.heads for stage in chunks for chunk in stage]
+    held = [chunk.layers + chunk.embeds + chunk.heads + len(chunk.predicts) for stage in chunks for chunk in stage]
     layers = [chunk.layers for stage in chunks for chunk in stage]
     if len(set(layers)) == 1 or len(set(held)) == 1:
         return ""
@@ -67,3 +92,8 @@ def recomputing(chunks: tuple[tuple[Chunk, ...], ...], most: int | None) -> tupl
             left -= ours[-1].recomputed
         found.append(tuple(ours))
     return tuple(found)
+
+
+def mirrored(chunks: tuple[tuple[Chunk, ...], ...]) -> tuple[tuple[Chunk, ...], ...]:
+    """What ranks hold of a pipeline that is entered from both ends: the d-th its stage, and the d-th from the end."""
+    return tuple((*ours, *theirs) for ours, theirs in zip(chunks, reversed(chunks), strict=True))

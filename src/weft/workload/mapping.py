@@ -1,7 +1,9 @@
 """Which ranks belong together: tensor, context, data and pipeline groups over the accelerators.
 
 Rank order is Megatron's default, tensor fastest, then context, data, pipeline slowest:
-rank = ((p·DP + d)·CP + c)·TP + t.
+rank = ((p·DP + d)·CP + c)·TP + t. Experts fold over the ranks of a stage in an order of their own (Liu et al., MoE
+Parallel Folding, arXiv 2504.14960): rank = ((p·EDP + r)·EP + e)·ETP + x with EDP EP ETP = DP CP TP. Every group is an
+arithmetic progression of its stage's ranks, which is what `Mapping.family` needs.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ class Mapping:
     cp: int
     dp: int
     pp: int
+    ep: int = 1
+    etp: int = 1
 
     @property
     def ranks(self) -> int:
@@ -53,9 +57,39 @@ class Mapping:
         """The ranks that hold the same shard in the other shard groups of hybrid sharding."""
         return self.data_group(stage)[::size]
 
-    def pipeline_neighbour(self, stage: int) -> tuple[int, int]:
-        """(first rank of a stage, its partner in the next stage), wrapping for interleaving."""
-        return self._start(stage), self._start((stage + 1) % self.pp)
+    def stage_pair(self, sender: int, receiver: int) -> tuple[int, int]:
+        """(first rank of a stage, its partner in another stage)."""
+        return self._start(sender), self._start(receiver)
+
+    @property
+    def expert_replicas(self) -> int:
+        """Ranks of a stage that hold the same routed experts (expert data parallelism)."""
+        return self.columns // (self.ep * self.etp)
+
+    def expert_group(self, stage: int = 0) -> range:
+        """The first ranks of a stage that share a layer's routed experts: ranks etp apart."""
+        start = self._start(stage)
+        return range(start, start + self.ep * self.etp, self.etp)
+
+    def expert_tensor_group(self, stage: int = 0) -> range:
+        """The first ranks of a stage that share one expert."""
+        start = self._start(stage)
+        return range(start, start + self.etp)
+
+    def expert_data_group(self, stage: int = 0) -> range:
+        """The first ranks of a stage that hold the same routed experts."""
+        start = self._start(stage)
+        return range(start, start + self.columns, self.ep * self.etp)
+
+    def expert_rail(self, per_node: int, stage: int = 0) -> range:
+        """Of the ranks that share a layer's experts, the first of each node; one rank where they are in one node.
+
+        Nodes that hold no whole part of the group count as none: then tokens go to ranks, not by way of nodes.
+        """
+        start, block = self._start(stage), self.ep * self.etp
+        if block <= per_node or block % per_node or per_node % self.etp or self.columns % per_node:
+            return range(start, start + 1)
+        return range(start, start + block, per_node)
 
     @property
     def columns(self) -> int:
@@ -118,4 +152,10 @@ def resolve(job: Job, accelerators: int) -> Mapping:
                 f"tp x cp x pp x dp = {model_ranks * dp}, but the cluster has {accelerators} accelerators",
                 field="parallelism.dp",
             )
-    return Mapping(asked.tp, asked.cp, dp, asked.pp)
+    stage = asked.tp * asked.cp * dp
+    if stage % (asked.ep * asked.etp):
+        raise ConfigError(
+            f"ep x etp = {asked.ep} x {asked.etp} does not divide the tp x cp x dp = {stage} ranks of a pipeline stage",
+            field="parallelism.ep",
+        )
+    return Mapping(asked.tp, asked.cp, dp, asked.pp, asked.ep, asked.etp)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weft.units import format_size
+from weft.workload.chunks import Chunk
 from weft.workload.pipeline import in_flight
 from weft.workload.stack import activation_bytes_per_layer
 from weft.workload.training import Plan
@@ -54,20 +55,21 @@ def memory_of(plan: Plan, capacity_bytes: float) -> Memory:
 
 
 def _stage_memory(plan: Plan, stage: int, capacity_bytes: float) -> Memory:
-    parameters, zero, shards = plan.stage_parameters(stage), plan.job.parallelism.zero, plan.shard_ranks
-    weights = 2.0 * parameters / (shards if zero == 3 and plan.gathers_per_layer else 1)
+    parameters, zero = plan.stage_parameters(stage), plan.job.parallelism.zero
+    sharded = plan.held_states(stage)
+    weights = 2.0 * (sharded if zero == 3 and plan.gathers_per_layer else parameters)
     if plan.gathers_per_layer and zero == 3:
         # Two layers are gathered at a time beside the resident shard.
-        weights += 2 * 2.0 * plan.transformer.layer_parameters / plan.mapping.tp
-    gradients = plan.stack.gradient_bytes * parameters / (shards if zero >= 2 else 1)
-    optimizer = plan.stack.optimizer_state_bytes * parameters / (shards if zero >= 1 else 1)
+        weights += 2 * 2.0 * plan.largest_layer_parameters
+    gradients = plan.stack.gradient_bytes * (sharded if zero >= 2 else parameters)
+    optimizer = plan.stack.optimizer_state_bytes * sharded
     return Memory(weights, gradients, optimizer, _activations(plan, stage), capacity_bytes)
 
 
 def _activations(plan: Plan, stage: int) -> float:
     job, shard, model = plan.job, plan.shard, plan.transformer
 
-    def per_layer(mode: str) -> float:
+    def per_layer(mode: str, sparse: bool) -> float:
         return activation_bytes_per_layer(
             model,
             plan.stack,
@@ -77,16 +79,23 @@ def _activations(plan: Plan, stage: int) -> float:
             cp=shard.cp,
             sequence_parallel=shard.sequence_parallel,
             mode=mode,
+            experts=shard.experts if sparse else None,
+            operand_bytes=plan.kernels.element_bytes,
         )
 
-    layers = sum(chunk.layers for chunk in plan.chunks[stage])
-    again = sum(chunk.recomputed for chunk in plan.chunks[stage])
-    held = in_flight(stage, plan.mapping.pp, plan.micro_batches, job.parallelism.interleave)
+    asked, chunks = job.parallelism, plan.chunks[stage]
+    held = in_flight(stage, plan.mapping.pp, plan.micro_batches, asked.interleave, asked.schedule)
     whole = "none" if job.recompute == "full" else job.recompute
-    total = held * (again * per_layer("full") + (layers - again) * per_layer(whole))
-    if again:
-        # The layer being recomputed is whole while its backward runs.
-        total += per_layer("selective" if not plan.stack.attention.stores_scores else "none")
-    if any(chunk.heads for chunk in plan.chunks[stage]):
+    total = redone = 0.0
+    for sparse in (False, True):
+        layers, again = (
+            sum(count(chunk, sparse) for chunk in chunks) for count in (Chunk.of_kind, Chunk.recomputed_of_kind)
+        )
+        total += held * (again * per_layer("full", sparse) + (layers - again) * per_layer(whole, sparse))
+        if again:
+            # The layer being recomputed is whole while its backward runs.
+            mode = "selective" if not plan.stack.attention.stores_scores else "none"
+            redone = max(redone, per_layer(mode, sparse))
+    if any(chunk.heads for chunk in chunks):
         total += 4.0 * shard.tokens * model.vocab / shard.tp
-    return total
+    return total + redone

@@ -1,45 +1,76 @@
 """Pipeline schedules: the order in which one stage runs its micro-batches' forward and backward passes.
 
-1F1B (PipeDream-Flush, Narayanan et al., arXiv 2006.09503) and its interleaved form with several model chunks a stage
-(Narayanan et al. SC'21, arXiv 2104.04473, section 2.2). Their bubble is (p-1)/(m v) of the ideal time.
+Bubbles with p stages of uniform passes (F forward, B whole backward, W its weight gradients, v chunks a stage):
+
+    gpipe     (p-1)(F + B)             Huang et al., arXiv 1811.06965
+    1f1b      (p-1)(F + B) / v         PipeDream-Flush, Narayanan et al., arXiv 2006.09503; interleaved with v > 1,
+                                       Narayanan et al. SC'21, arXiv 2104.04473, section 2.2
+    zb_h1     (p-1)(F + B - 2W)        Qi et al., arXiv 2401.10241, section 2 (whose T_B is B - W), for W <= F, B - W
+    dualpipe  (p/2-1)(F&B + B - 3W)    `weft.workload.dual_pipe`
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from weft.errors import ConfigError
+from weft.workload.dual_pipe import dual_pipe
+from weft.workload.passes import Pass, Work
 
 
-class Pass(NamedTuple):
-    """One forward or backward pass of one micro-batch through one model chunk of a stage."""
+def check(schedule: str, stages: int, micro_batches: int, interleave: int) -> None:
+    """Refuse what a schedule cannot do.
 
-    micro_batch: int
-    chunk: int
-    backward: bool
+    Raises:
+        ConfigError: stages, micro-batches or interleaving that it has no order for.
+    """
+    if schedule != "1f1b":
+        if stages == 1:
+            raise ConfigError(f"schedule: {schedule} needs a pipeline (pp > 1)", field="parallelism.schedule")
+        if interleave > 1:
+            raise ConfigError(
+                f"interleave goes with schedule: 1f1b only, read {schedule}; set interleave to 1",
+                field="parallelism.interleave",
+            )
+    if interleave > 1 and micro_batches % stages:
+        raise ConfigError(
+            f"interleaved pipelines need micro-batches ({micro_batches}) divisible by pp ({stages});"
+            " change global_batch, micro_batch or dp, or set interleave to 1",
+            field="parallelism.interleave",
+        )
+    if schedule == "dualpipe":
+        if stages % 2:
+            raise ConfigError(f"dualpipe needs an even pp, read {stages}", field="parallelism.pp")
+        if micro_batches % 2 or micro_batches < 2 * stages:
+            raise ConfigError(
+                f"dualpipe needs an even number of micro-batches, at least 2 pp = {2 * stages}; these are"
+                f" {micro_batches}; change global_batch, micro_batch or dp",
+                field="parallelism.schedule",
+            )
 
 
-def order(stage: int, stages: int, micro_batches: int, chunks: int = 1) -> list[Pass]:
+def order(stage: int, stages: int, micro_batches: int, chunks: int = 1, schedule: str = "1f1b") -> list[Pass]:
     """The passes of one stage in execution order.
 
     Args:
         stage: 0-based pipeline stage.
         stages: pipeline degree p.
         micro_batches: m, per data-parallel replica and step.
-        chunks: model chunks per stage, v (1: plain 1F1B).
+        chunks: model chunks per stage, v (1: plain 1F1B); the two of DualPipe are not counted.
+        schedule: ``1f1b``, ``gpipe``, ``zb_h1`` or ``dualpipe``.
 
     Raises:
-        ConfigError: interleaving where m is not a multiple of p.
+        ConfigError: what `check` refuses.
     """
-    if chunks > 1 and micro_batches % stages:
-        raise ConfigError(
-            f"interleaved pipelines need micro-batches ({micro_batches}) divisible by pp ({stages});"
-            " change global_batch, micro_batch or dp, or set interleave to 1",
-            field="parallelism.interleave",
-        )
-    total, warm_up = micro_batches * chunks, _warm_up(stage, stages, micro_batches, chunks)
-    forward = [_virtual(k, stages, chunks, backward=False) for k in range(total)]
-    backward = [_virtual(k, stages, chunks, backward=True) for k in range(total)]
+    check(schedule, stages, micro_batches, chunks)
+    if schedule == "dualpipe":
+        return dual_pipe(stage, stages, micro_batches)
+    if schedule == "zb_h1":
+        return list(_zero_bubble(stage, stages, micro_batches))
+    total = micro_batches * chunks
+    warm_up = total if schedule == "gpipe" else _warm_up(stage, stages, micro_batches, chunks)
+    forward = [_virtual(k, stages, chunks, Work.FORWARD) for k in range(total)]
+    backward = [_virtual(k, stages, chunks, Work.BACKWARD) for k in range(total)]
     passes = forward[:warm_up]
     for ahead, behind in zip(forward[warm_up:], backward, strict=False):
         passes += (ahead, behind)
@@ -47,21 +78,53 @@ def order(stage: int, stages: int, micro_batches: int, chunks: int = 1) -> list[
     return passes
 
 
-def _virtual(k: int, stages: int, chunks: int, *, backward: bool) -> Pass:
-    """The k-th pass of one direction: micro-batches go in groups of p through each chunk in turn."""
-    if chunks == 1:
-        return Pass(k, 0, backward)
-    group, within = divmod(k, stages * chunks)
-    chunk, offset = divmod(within, stages)
-    return Pass(group * stages + offset, chunks - 1 - chunk if backward else chunk, backward)
+def paths(stages: int, chunks: int, schedule: str) -> list[list[tuple[int, int]]]:
+    """The (stage, chunk) that micro-batches go through, in order: one path, or one from either end."""
+    if schedule == "dualpipe":
+        return [[(stage, 0) for stage in range(stages)], [(stage, 1) for stage in reversed(range(stages))]]
+    return [[(stage, chunk) for chunk in range(chunks) for stage in range(stages)]]
 
 
-def in_flight(stage: int, stages: int, micro_batches: int, chunks: int = 1) -> float:
+def in_flight(stage: int, stages: int, micro_batches: int, chunks: int = 1, schedule: str = "1f1b") -> float:
     """Most micro-batches (in units of the stage's whole share of layers) whose activations a stage holds at once.
 
-    Plain 1F1B: min(m, p - stage). Interleaved, first stage: p (1 + (p-1)/(p v)) (Korthikanti et al., section 4.2.3).
+    What weight gradients still need counts as whole. 1F1B: min(m, p - stage); interleaved, first stage:
+    p (1 + (p-1)/(p v)) (Korthikanti et al., section 4.2.3). GPipe: m. ZB-H1: min(m, p) on every stage. DualPipe: p + 1
+    passes of either of the two chunks that a rank holds.
     """
+    if schedule == "gpipe":
+        return float(micro_batches)
+    if schedule == "zb_h1":
+        return float(min(micro_batches, stages))
+    if schedule == "dualpipe":
+        return (stages + 1) / 2
     return min(micro_batches * chunks, _warm_up(stage, stages, micro_batches, chunks) + 1) / chunks
+
+
+def _zero_bubble(stage: int, stages: int, micro_batches: int) -> Iterator[Pass]:
+    """ZB-H1: 1F1B whose weight gradients lag by as many micro-batches as the stage has before it.
+
+    So all stages hold as much as the first, and the last ones have work left while the last gradients travel back.
+    """
+    warm_up = _warm_up(stage, stages, micro_batches, 1)
+    for i in range(warm_up):
+        yield Pass(i, 0, Work.FORWARD)
+    for i in range(micro_batches + stage):
+        if warm_up + i < micro_batches:
+            yield Pass(warm_up + i, 0, Work.FORWARD)
+        if i < micro_batches:
+            yield Pass(i, 0, Work.INPUTS)
+        if 0 <= i - stage < micro_batches:
+            yield Pass(i - stage, 0, Work.WEIGHTS)
+
+
+def _virtual(k: int, stages: int, chunks: int, work: Work) -> Pass:
+    """The k-th pass of one direction: micro-batches go in groups of p through each chunk in turn."""
+    if chunks == 1:
+        return Pass(k, 0, work)
+    group, within = divmod(k, stages * chunks)
+    chunk, offset = divmod(within, stages)
+    return Pass(group * stages + offset, chunk if work == Work.FORWARD else chunks - 1 - chunk, work)
 
 
 def _warm_up(stage: int, stages: int, micro_batches: int, chunks: int) -> int:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from weft.workload.block import Block, compute_s, traffic_of
+from weft.workload.block import Block
 from weft.workload.chunks import Chunk
-from weft.workload.pipeline import order
+from weft.workload.passes import Pass, Work
+from weft.workload.pipeline import order, paths
 from weft.workload.program import Category, Communication, Operation, Pattern, Program, Stream
+from weft.workload.replica_traffic import ReplicaTraffic
+from weft.workload.split_pass import pass_host_s, pass_s, pass_traffic
 from weft.workload.training import Plan
 
-# Gradient buckets per chunk: enough that the last one, which nothing hides, is small; as Megatron's bucketing does.
-_PIECES = 8
+_LABELS = {Work.FORWARD: "F", Work.BACKWARD: "B", Work.INPUTS: "B", Work.WEIGHTS: "W"}
 
 
 def pipelined_step(plan: Plan) -> Program:
@@ -25,20 +27,19 @@ def pipelined_step(plan: Plan) -> Program:
 
 @dataclass(slots=True)
 class _Lane:
-    """All passes of one chunk of a stage in one direction.
+    """All passes of one chunk of a stage that do the same work.
 
     Attributes:
-        operations: a pass, with its transfer to the next stage.
-        pattern: the same, ready to append; None until the first pass is written.
+        transfer: what hands the pass's result to the next stage; None where nobody waits for it.
         apart: the micro-batch whose pass is written piece by piece beside data-parallel traffic; -1 for none.
         ended: by micro-batch, the operation that the next stage waits for; -1 until it is written.
-        source: ``ended`` of the lane that feeds this one; None at the pipeline's ends.
+        source: ``ended`` of the lane that feeds this one; None where nothing of another stage does.
+        pattern: a pass with its transfer, ready to append; None until the first is written.
     """
 
     stage: int
     chunk: int
-    backward: bool
-    operations: list[Operation]
+    work: Work
     transfer: Operation | None
     apart: int
     ended: list[int]
@@ -48,154 +49,167 @@ class _Lane:
 
 class _Writer:
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.stages, self.virtual = plan, plan.mapping.pp, plan.job.parallelism.interleave
+        asked = plan.job.parallelism
+        self.plan, self.stages = plan, plan.mapping.pp
         self.program = Program(ranks=[plan.mapping.data_group(stage)[0] for stage in range(self.stages)])
-        self.seconds: dict[tuple[Chunk, bool], float] = {}
-        self.gathered: dict[tuple[int, int], list[int]] = {}
-        self.reductions: list[list[int]] = [[] for _ in range(self.stages)]
-        self.deferred: list[list[tuple[Communication, int]]] = [[] for _ in range(self.stages)]
-        self.gathers = plan.job.parallelism.zero >= 1 and plan.shard_ranks > 1
-        self.overlaps_dp = "dp" in plan.overlaps
-        self.lanes = [
-            [[self._lane(stage, chunk, backward) for chunk in range(self.virtual)] for backward in (False, True)]
+        self.replicas = ReplicaTraffic(plan, self.program)
+        self.orders = [
+            order(stage, self.stages, plan.micro_batches, asked.interleave, asked.schedule)
             for stage in range(self.stages)
         ]
+        self.paths = paths(self.stages, asked.interleave, asked.schedule)
+        self.seconds: dict[tuple[Chunk, Work], float] = {}
+        self.pairs: dict[tuple[int, Pass, Pass], tuple[Pattern, list[int]]] = {}
+        self.lanes = self._lanes()
 
     def write(self) -> Program:
-        plan, lanes = self.plan, self.lanes
-        self._connect()
-        orders = [order(stage, self.stages, plan.micro_batches, self.virtual) for stage in range(self.stages)]
-        if self.gathers:
-            for stage in range(self.stages):
-                self._gather_parameters(stage)
+        if self.replicas.gathers:
+            self.replicas.gather()
         position = [0] * self.stages
-        remaining = sum(len(passes) for passes in orders)
+        remaining = sum(len(passes) for passes in self.orders)
         # Stages take turns; a pass is written once what it needs has been, so that dependencies come first.
         while remaining:
-            for stage, passes in enumerate(orders):
+            for stage, passes in enumerate(self.orders):
                 at = start = position[stage]
                 while at < len(passes):
-                    micro_batch, chunk, backward = passes[at]
-                    if not self._written(lanes[stage][backward][chunk], micro_batch):
+                    together = passes[at : at + 1 + passes[at].beside]
+                    if not self._written(stage, together):
                         break
-                    at += 1
+                    at += len(together)
                 position[stage] = at
                 remaining -= at - start
-        for stage in range(self.stages):
-            self._finish(stage)
+        for stage, summed in enumerate(self.replicas.finish()):
+            self.program.compute(stage, self.plan.optimizer_s(stage), "optimizer", summed)
         return self.program
 
-    def _lane(self, stage: int, chunk: int, backward: bool) -> _Lane:
-        plan = self.plan
-        operations = self._operations(stage, plan.chunks[stage][chunk], backward)
-        transfer = self._transfer(stage, chunk, backward)
-        if transfer is not None:
-            alongside = transfer.stream != Stream.COMPUTE
-            operations.append(replace(transfer, after=(len(operations) - 1,) if alongside else ()))
-        first, last = 0 if self.gathers else -1, plan.micro_batches - 1 if plan.shard_replicas > 1 else -1
-        apart = last if backward else first
-        return _Lane(stage, chunk, backward, operations, transfer, apart, [-1] * plan.micro_batches)
+    def _lanes(self) -> dict[tuple[int, int, Work], _Lane]:
+        """A lane for every kind of pass, connected to those of neighbouring stages that feed it."""
+        found: dict[tuple[int, int, Work], _Lane] = {}
+        nothing = [-1] * self.plan.micro_batches
+        for path in self.paths:
+            forward, backward = [list(nothing) for _ in path], [list(nothing) for _ in path]
+            for at, (stage, chunk) in enumerate(path):
+                before = path[at - 1][0] if at else -1
+                behind = path[at + 1][0] if at + 1 < len(path) else -1
+                fed, fed_back = forward[at - 1] if at else None, backward[at + 1] if behind >= 0 else None
+                for work, to, ended, source in (
+                    (Work.FORWARD, behind, forward[at], fed),
+                    (Work.BACKWARD, before, backward[at], fed_back),
+                    (Work.INPUTS, before, backward[at], fed_back),
+                    (Work.WEIGHTS, -1, list(nothing), None),
+                ):
+                    transfer = self._transfer(stage, to) if to >= 0 and self.stages > 1 else None
+                    found[stage, chunk, work] = _Lane(stage, chunk, work, transfer, -1, ended, source)
+        for stage, passes in enumerate(self.orders):
+            if self.replicas.gathers:
+                for each in reversed(passes):
+                    if each.work == Work.FORWARD:
+                        found[stage, each.chunk, each.work].apart = each.micro_batch
+            if self.replicas.sums:
+                # Gradients are complete with the last pass of a chunk that has any.
+                last = {each.chunk: each for each in passes if each.work in (Work.BACKWARD, Work.WEIGHTS)}
+                for each in last.values():
+                    found[stage, each.chunk, each.work].apart = each.micro_batch
+        return found
 
-    def _operations(self, stage: int, chunk: Chunk, backward: bool) -> list[Operation]:
-        """One pass of some layers on a stage; their compute, the same on every stage, is worked out once."""
-        key = (chunk, backward)
-        if key not in self.seconds:
-            self.seconds[key] = compute_s(self.plan, chunk, backward=backward)
-        traffic = traffic_of(self.plan, stage, chunk, backward=backward)
-        return Block(self.seconds[key], traffic).operations(self.plan.overlaps)
-
-    def _transfer(self, stage: int, chunk: int, backward: bool) -> Operation | None:
-        """What passes activations (or their gradients) on; None at the pipeline's ends."""
-        end = (0, 0) if backward else (self.stages - 1, self.virtual - 1)
-        if self.stages == 1 or (stage, chunk) == end:
-            return None
-        pair = self.plan.mapping.pipeline_neighbour((stage - 1) % self.stages if backward else stage)
+    def _transfer(self, stage: int, to: int) -> Operation:
+        """What passes activations (or their gradients) on to another stage."""
         size = self.plan.shard.activation_bytes / self.plan.mapping.tp
         stream = Stream.PP if "pp" in self.plan.overlaps else Stream.COMPUTE
         together = self.plan.mapping.ranks // self.stages
+        pair = self.plan.mapping.stage_pair(stage, to)
         return Operation(stream, Category.PP, 0.0, Communication("send_recv", size, pair, siblings=together))
 
-    def _connect(self) -> None:
-        """Tell every lane which lane of a neighbouring stage feeds it."""
-        slots = self.stages * self.virtual
-        for slot in range(slots):
-            chunk, stage = divmod(slot, self.stages)
-            for backward, before in ((False, slot - 1), (True, slot + 1)):
-                if 0 <= before < slots:
-                    neighbour = self.lanes[before % self.stages][backward][before // self.stages]
-                    self.lanes[stage][backward][chunk].source = neighbour.ended
+    def _block(self, stage: int, chunk: Chunk, work: Work) -> Block:
+        """One pass of some layers on a stage; their compute, the same on every stage, is worked out once."""
+        key = (chunk, work)
+        if key not in self.seconds:
+            self.seconds[key] = pass_s(self.plan, chunk, work)
+        traffic = pass_traffic(self.plan, stage, chunk, work)
+        return Block(self.seconds[key], traffic, pass_host_s(self.plan, chunk, work))
 
-    def _written(self, lane: _Lane, micro_batch: int) -> bool:
-        """Write a pass; False where what it needs has not been written yet."""
-        after: list[int] = []
-        if lane.source is not None:
-            if lane.source[micro_batch] < 0:
-                return False
-            after = [lane.source[micro_batch]]
-        label = f"{'B' if lane.backward else 'F'}{micro_batch}" + (f".{lane.chunk}" if self.virtual > 1 else "")
-        if micro_batch == lane.apart:
-            lane.ended[micro_batch] = self._apart(lane, label, after)
+    def _operations(self, stage: int, chunk: Chunk, work: Work) -> list[Operation]:
+        return self._block(stage, chunk, work).operations(self.plan.overlaps)
+
+    def _written(self, stage: int, passes: list[Pass]) -> bool:
+        """Write a pass, or two side by side; False where what they need has not been written yet."""
+        lanes = [self.lanes[stage, each.chunk, each.work] for each in passes]
+        after = [
+            lane.source[each.micro_batch] for each, lane in zip(passes, lanes, strict=True) if lane.source is not None
+        ]
+        if any(operation < 0 for operation in after):
+            return False
+        label = " ".join(self._label(each) for each in passes)
+        if len(passes) == 2:
+            self._pair(passes, lanes, label, after)
+            return True
+        (one,), (lane,) = passes, lanes
+        if one.micro_batch == lane.apart:
+            lane.ended[one.micro_batch] = self._apart(lane, label, after)
         else:
             if lane.pattern is None:
-                lane.pattern = self.program.pattern(lane.stage, lane.operations)
-            lane.ended[micro_batch] = self.program.append(lane.pattern, label, after)
+                lane.pattern = self._pattern(lane)
+            lane.ended[one.micro_batch] = self.program.append(lane.pattern, label, after)
         return True
 
+    def _label(self, one: Pass) -> str:
+        several = len(self.plan.chunks[0]) > 1
+        return f"{_LABELS[one.work]}{one.micro_batch}" + (f".{one.chunk}" if several else "")
+
+    def _pattern(self, lane: _Lane) -> Pattern:
+        operations = self._operations(lane.stage, self.plan.chunks[lane.stage][lane.chunk], lane.work)
+        return self.program.pattern(lane.stage, _handing_on(operations, lane.transfer, len(operations) - 1))
+
+    def _pair(self, passes: list[Pass], lanes: list[_Lane], label: str, after: list[int]) -> None:
+        """Two passes side by side: what either communicates with experts runs beside the compute of both."""
+        stage = lanes[0].stage
+        kinds = tuple(each._replace(micro_batch=0) for each in passes)
+        key = (stage, kinds[0], kinds[1])
+        if key not in self.pairs:
+            chunks = [self.plan.chunks[stage][each.chunk] for each in passes]
+            first, second = (self._block(stage, chunk, each.work) for chunk, each in zip(chunks, passes, strict=True))
+            both = Block(
+                first.compute_s + second.compute_s, first.traffic + second.traffic, first.host_s + second.host_s
+            )
+            operations = both.operations(self.plan.overlaps | {"ep"})
+            done, ends = len(operations) - 1, list[int]()
+            for lane in lanes:
+                operations = _handing_on(operations, lane.transfer, done)
+                ends.append(len(operations) - 1)
+            self.pairs[key] = (self.program.pattern(stage, operations), ends)
+        pattern, offsets = self.pairs[key]
+        start = self.program.append(pattern, label, after) - len(pattern.rank) + 1
+        for each, lane, offset in zip(passes, lanes, offsets, strict=True):
+            lane.ended[each.micro_batch] = start + offset
+
     def _apart(self, lane: _Lane, label: str, after: list[int]) -> int:
-        write = self._last_backward if lane.backward else self._first_forward
-        end = write(lane.stage, lane.chunk, label, after)
+        write = self._first_forward if lane.work == Work.FORWARD else self._last_backward
+        end = write(lane, label, after)
         if lane.transfer is None:
             return end
         return self.program.append(self.program.pattern(lane.stage, [lane.transfer]), label, [end])
 
-    def _pieces(self, stage: int, chunk: int) -> list[Chunk]:
-        """Split a chunk into up to `_PIECES` runs of layers."""
-        whole = self.plan.chunks[stage][chunk]
-        count = max(1, min(_PIECES, whole.layers))
-        return [whole.part(whole.layers * i // count, whole.layers * (i + 1) // count) for i in range(count)]
-
-    def _gather_parameters(self, stage: int) -> None:
-        """All-gather of 16-bit parameters, in pieces, before (or beside) the first forward pass."""
-        shards = self.plan.mapping.shard_group(self.plan.shard_ranks, stage)
-        stream = Stream.DP if self.overlaps_dp else Stream.COMPUTE
-        for chunk in range(self.virtual):
-            self.gathered[(stage, chunk)] = [
-                self.program.communicate(
-                    stage,
-                    stream,
-                    Category.DP,
-                    Communication("all_gather", 2.0 * self.plan.chunk_parameters(piece), shards),
-                    "gather parameters",
-                )
-                for piece in self._pieces(stage, chunk)
-            ]
-
-    def _first_forward(self, stage: int, chunk: int, label: str, after: list[int]) -> int:
+    def _first_forward(self, lane: _Lane, label: str, after: list[int]) -> int:
         end = -1
-        for gathered, piece in zip(self.gathered[(stage, chunk)], self._pieces(stage, chunk), strict=True):
-            pattern = self.program.pattern(stage, self._operations(stage, piece, backward=False))
-            end = self.program.append(pattern, label, [*after, gathered])
+        for number, piece in enumerate(self.replicas.pieces(lane.stage, lane.chunk)):
+            pattern = self.program.pattern(lane.stage, self._operations(lane.stage, piece, lane.work))
+            gathered = self.replicas.gathered[lane.stage, lane.chunk, number]
+            end = self.program.append(pattern, label, [*after, *gathered])
         return end
 
-    def _last_backward(self, stage: int, chunk: int, label: str, after: list[int]) -> int:
-        """Backward of the last micro-batch, piece by piece, each followed by its gradients' reduction."""
+    def _last_backward(self, lane: _Lane, label: str, after: list[int]) -> int:
+        """The last pass that adds to gradients, piece by piece, each followed by their sum over replicas."""
         end = -1
-        for piece in reversed(self._pieces(stage, chunk)):
-            pattern = self.program.pattern(stage, self._operations(stage, piece, backward=True))
+        for number, piece in reversed([*enumerate(self.replicas.pieces(lane.stage, lane.chunk))]):
+            pattern = self.program.pattern(lane.stage, self._operations(lane.stage, piece, lane.work))
             end = self.program.append(pattern, label, after)
-            for reduction in self.plan.gradient_reductions(stage, self.plan.chunk_parameters(piece)):
-                if self.overlaps_dp:
-                    self._reduce(stage, Stream.DP, reduction, end)
-                else:
-                    self.deferred[stage].append((reduction, end))
+            self.replicas.sum(lane.stage, lane.chunk, number, piece, end)
         return end
 
-    def _reduce(self, stage: int, stream: Stream, reduction: Communication, end: int) -> None:
-        operation = self.program.communicate(stage, stream, Category.DP, reduction, "reduce gradients", [end])
-        self.reductions[stage].append(operation)
 
-    def _finish(self, stage: int) -> None:
-        """Gradients that were not reduced on the way, then the optimizer, on the compute stream."""
-        for reduction, end in self.deferred[stage]:
-            self._reduce(stage, Stream.COMPUTE, reduction, end)
-        self.program.compute(stage, self.plan.optimizer_s(stage), "optimizer", self.reductions[stage])
+def _handing_on(operations: list[Operation], transfer: Operation | None, done: int) -> list[Operation]:
+    """A pass with what hands its result on, once operation ``done`` of it is."""
+    if transfer is None:
+        return operations
+    alongside = transfer.stream != Stream.COMPUTE
+    return [*operations, replace(transfer, after=(done,) if alongside else ())]

@@ -25,13 +25,20 @@ class Category(IntEnum):
 
 
 class Stream(IntEnum):
-    """Queues of one rank; operations on one stream run one after another, streams run beside each other."""
+    """Queues of one rank; operations on one stream run one after another, streams run beside each other.
+
+    Tokens that go to experts of other nodes and on inside those travel both ways at once, on ``EP_FAR`` and ``EP``.
+    ``HOST`` is the processor that issues kernels, where it may be the slower one.
+    """
 
     COMPUTE = 0
     TP = 1
     PP = 2
     DP = 3
     CP = 4
+    EP = 5
+    EP_FAR = 6
+    HOST = 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,22 +24,26 @@ class _Writer:
         self.plan, self.program = plan, Program(ranks=[0])
         self.stream = Stream.DP if "dp" in plan.overlaps else Stream.COMPUTE
         layers = plan.transformer.layers
-        held = Chunk(layers, embeds=True, heads=True, recomputed=sum(each.recomputed for each in plan.chunks[0]))
+        held = Chunk(
+            layers,
+            embeds=True,
+            heads=True,
+            recomputed=sum(each.recomputed for each in plan.chunks[0]),
+            sparse=plan.transformer.sparse,
+            predicts=plan.transformer.predicts,
+        )
         self.units = [held.part(i, i + 1) for i in range(layers)]
-        shards = plan.mapping.shard_group(plan.shard_ranks)
         self.forward: dict[Chunk, Pattern] = {}
         self.backward: dict[Chunk, Pattern] = {}
-        self.gather: dict[Chunk, Pattern] = {}
+        self.gather: dict[Chunk, list[Pattern]] = {}
         self.reduce: dict[Chunk, list[Pattern]] = {}
         for unit in dict.fromkeys(self.units):
-            parameters = plan.chunk_parameters(unit)
             self.forward[unit] = self._block(unit, backward=False)
             self.backward[unit] = self._block(unit, backward=True)
             if plan.shard_ranks > 1:
-                whole = Communication("all_gather", 2.0 * parameters, shards, rate_x=plan.stack.gather_rate_x)
-                self.gather[unit] = self._traffic(whole)
+                self.gather[unit] = [self._traffic(each) for each in plan.gathers(0, unit)]
             if plan.shard_replicas > 1:
-                self.reduce[unit] = [self._traffic(each) for each in plan.gradient_reductions(0, parameters)]
+                self.reduce[unit] = [self._traffic(each) for each in plan.gradient_reductions(0, unit)]
 
     def write(self) -> Program:
         plan = self.plan
@@ -64,7 +68,7 @@ class _Writer:
         self,
         units: list[Chunk],
         blocks: dict[Chunk, Pattern],
-        gathers: dict[Chunk, Pattern],
+        gathers: dict[Chunk, list[Pattern]],
         reduces: dict[Chunk, list[Pattern]],
         label: str,
     ) -> list[int]:
@@ -77,7 +81,9 @@ class _Writer:
         for i, unit in enumerate(units):
             for j in range(len(gathered), min(len(units), i + _PREFETCH) if gathers else 0):
                 room = ended[j - _PREFETCH] if j >= _PREFETCH else -1
-                gathered.append(append(gathers[units[j]], gathering, [room]))
+                for each in gathers[units[j]]:
+                    last = append(each, gathering, [room])
+                gathered.append(last)
             ended.append(append(blocks[unit], label, [gathered[i]] if gathered else []))
             reductions += [append(each, reducing, [ended[-1]]) for each in reduces.get(unit, ())]
         return reductions

@@ -9,8 +9,31 @@ from pydantic import Field
 from weft.files import Count, Strict
 
 
+class Experts(Strict):
+    """Mixture of experts: a token goes to ``top_k`` of the routed experts, and to all of the shared ones."""
+
+    experts: int = Field(gt=0, le=1_000_000, description="routed experts of a layer")
+    top_k: int = Field(gt=0, le=10_000, description="how many of them a token goes to")
+    ffn: int = Field(gt=0, description="width of one routed expert")
+    shared_ffn: int = Field(0, ge=0, description="width of all shared experts together")
+    dense_first: int = Field(0, ge=0, description="so many first layers are dense, of width ffn of the model")
+    every: int = Field(1, gt=0, description="of the layers after those, every n-th has experts, the others are dense")
+    groups: int = Field(1, gt=0, description="node-limited routing: groups that the experts are in")
+    top_groups: int | None = Field(None, gt=0, description="how many groups a token's experts may be in; default: all")
+
+
+class LatentAttention(Strict):
+    """Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434): queries, keys and values from narrow vectors."""
+
+    kv_lora: int = Field(gt=0, description="width of the latent vector of keys and values")
+    q_lora: int | None = Field(None, gt=0, description="width of that of queries; default: queries straight from h")
+    nope_dim: int = Field(128, gt=0, description="width of a query or key head without position")
+    rope_dim: int = Field(64, gt=0, description="and with; keys of all heads share theirs")
+    v_dim: int = Field(128, gt=0, description="width of a value head")
+
+
 class Model(Strict):
-    """A dense decoder-only transformer (names follow the field: hidden size h, layers L, heads a, vocabulary V)."""
+    """A decoder-only transformer (names follow the field: hidden size h, layers L, heads a, vocabulary V)."""
 
     name: str = "model"
     layers: int = Field(gt=0, le=10_000)
@@ -26,19 +49,35 @@ class Model(Strict):
     sliding_window: int | None = Field(
         None, gt=0, description="attention window in tokens; default: the whole sequence"
     )
+    window_frac: float = Field(1.0, ge=0, le=1, description="share of the layers that attend through the window")
+    attention_sinks: bool = Field(False, description="a learned weight beside each head's scores (gpt-oss)")
+    qk_norm: bool = Field(False, description="queries and keys are normalised (Qwen3)")
+    moe: Experts | None = Field(None, description="experts; default: all layers are dense")
+    mla: LatentAttention | None = Field(None, description="latent attention; default: multi-head or grouped-query")
+    mtp_layers: int = Field(
+        0, ge=0, le=64, description="multi-token prediction: extra layers after the last, each with the head"
+    )
     parallel_block: bool = Field(False, description="attention and feed-forward side by side (PaLM, MegaScale)")
     dropout: bool = Field(False, description="dropout masks are made and stored (GPT-3 era models)")
     bias: bool = Field(False, description="linear layers have biases")
 
 
 class Parallelism(Strict):
-    """How ranks are laid out; order is TP fastest, then CP, DP, PP (Megatron's default)."""
+    """How ranks are laid out; order is TP fastest, then CP, DP, PP (Megatron's default).
+
+    Experts fold over the ranks of a pipeline stage in an order of their own: ETP fastest, then EP, then their replicas.
+    """
 
     tp: int = Field(1, gt=0, description="tensor parallel degree")
     cp: int = Field(1, gt=0, description="context parallel degree")
     pp: int = Field(1, gt=0, description="pipeline parallel degree")
+    ep: int = Field(1, gt=0, description="expert parallel degree: ranks of a stage that share the routed experts")
+    etp: int = Field(1, gt=0, description="tensor parallel degree of routed experts")
     dp: int | None = Field(None, gt=0, description="data parallel degree; default: what is left")
     interleave: int = Field(1, gt=0, description="virtual pipeline stages per rank")
+    schedule: Literal["1f1b", "gpipe", "zb_h1", "dualpipe"] = Field(
+        "1f1b", description="order of a pipeline's passes; 1f1b with interleave > 1 is the interleaved one"
+    )
     sequence_parallel: bool | None = Field(None, description="Megatron sequence parallelism; default: on where tp > 1")
     zero: Literal[0, 1, 2, 3] = Field(1, description="ZeRO stage; 3 is FSDP full shard")
     shard_within: int | None = Field(
@@ -54,6 +93,22 @@ class Overlap(Strict):
     pp: bool | None = None
     dp: bool | None = None
     cp: bool | None = None
+    ep: bool | None = None
+
+
+class Dispatch(Strict):
+    """How tokens get to their experts and back."""
+
+    how: Literal["all_to_all", "deduplicated"] | None = Field(
+        None,
+        description="all_to_all: a copy for each expert; deduplicated: one to each node, and there one to each rank"
+        " (DeepEP, HybridEP); default: what the stack does",
+    )
+    imbalance: float = Field(1.0, ge=1, description="tokens of the busiest expert-parallel rank over the mean")
+    capacity_factor: float | None = Field(
+        None, gt=0, description="an expert takes so many times the mean, drops what is over and pads what is under"
+    )
+    fp8: bool = Field(False, description="tokens go out in 8 bits; results come back in 16")
 
 
 class Job(Strict):
@@ -76,4 +131,5 @@ class Job(Strict):
         "adam", description="sgd: with momentum, one moment instead of Adam's two"
     )
     overlap: Overlap = Overlap()
+    dispatch: Dispatch = Dispatch()
     stack: str = Field("megatron-core", description="software stack whose measured constants apply")

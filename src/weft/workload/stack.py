@@ -12,6 +12,7 @@ from weft.catalog import Catalog, Part
 from weft.errors import ConfigError
 from weft.fabric.lookup import named_part
 from weft.workload.attention import Attention, Fused, Unfused
+from weft.workload.experts import ExpertShard
 from weft.workload.transformer import Transformer
 
 
@@ -32,7 +33,18 @@ class Stack:
         optimizer_moved_bytes: bytes the optimizer step reads and writes per parameter.
         tp_hidden_frac: share of overlappable tensor-parallel traffic that overlap hides.
         gather_rate_x: share of the library's rate that parameter gathers and gradient sums reach.
-        overlaps: which of tp, pp, dp, cp communication runs beside compute.
+        ep_hidden_frac: the same of expert-parallel traffic.
+        dispatch: how tokens get to their experts unless the job says; a value of `Dispatch.how`.
+        all_to_all_passes, deduplicated_passes: times that the copies of a rank's tokens are read or written per layer
+            and direction to sort them by expert and back, by how they are dispatched.
+        router_passes: the same of the router's 32-bit logits.
+        expert_kernels: kernels launched for that per layer and direction.
+        expert_overhead_s: host time a layer with experts spends per direction, until the sizes of what it computes next
+            are known to it.
+        fp8_expert_host_s: host time to issue such a layer in FP8 per direction, which kernels may be done before.
+        expert_bias_passes: times that results of routed experts are read or written to add their biases, forward and
+            backward.
+        overlaps: which of tp, pp, dp, cp, ep communication runs beside compute.
         selects_operators: selective recomputation is by operator, not of the attention core.
         recompute_stops_early: full recomputation leaves out the layer's last product.
         fsdp: parameters are gathered layer by layer in every micro-batch (PyTorch FSDP).
@@ -54,6 +66,15 @@ class Stack:
     optimizer_moved_bytes: float
     tp_hidden_frac: float
     gather_rate_x: float
+    ep_hidden_frac: float
+    dispatch: str
+    all_to_all_passes: float
+    deduplicated_passes: float
+    router_passes: float
+    expert_kernels: float
+    expert_overhead_s: float
+    fp8_expert_host_s: float
+    expert_bias_passes: tuple[float, float]
     overlaps: frozenset[str]
     fsdp: bool
     recompute_stops_early: bool
@@ -105,6 +126,15 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
         optimizer_moved_bytes=number("optimizer_moved_bytes_per_parameter"),
         tp_hidden_frac=number("tp_hidden_frac"),
         gather_rate_x=number("gather_rate_x"),
+        ep_hidden_frac=number("ep_hidden_frac"),
+        dispatch=text("dispatch"),
+        all_to_all_passes=number("all_to_all_passes_count"),
+        deduplicated_passes=number("deduplicated_passes_count"),
+        router_passes=number("router_passes_count"),
+        expert_kernels=number("expert_kernels_count"),
+        expert_overhead_s=number("expert_overhead_us"),
+        fp8_expert_host_s=number("fp8_expert_host_us"),
+        expert_bias_passes=(number("forward_expert_bias_count"), number("backward_expert_bias_count")),
         overlaps=frozenset(text("overlaps").split()),
         fsdp=text("sharding") == "fsdp",
         recompute_stops_early=text("checkpointing") == "non-reentrant",
@@ -145,15 +175,22 @@ def activation_bytes_per_layer(
     cp: int,
     sequence_parallel: bool,
     mode: str,
+    experts: ExpertShard | None = None,
+    operand_bytes: float = 2.0,
 ) -> float:
     """Bytes one layer keeps from forward to backward for one micro-batch on one rank.
 
     Korthikanti et al. (arXiv 2205.05198, eqs. 1-4 and table 2): s b h (34 + 5 a s/h), split by tensor and sequence
     parallelism; generalised to grouped heads, gates and any feed-forward width. Fused attention and selective
-    recomputation drop the score term; full recomputation keeps the layer's input.
+    recomputation drop the score term; full recomputation keeps the layer's input. Routed experts keep the copies that
+    reach them, at their width; shared ones are as a dense layer of theirs. Where there is latent attention, selective
+    recomputation drops what norms, the products up from the latents, and the experts' activation give, as DeepSeek-V3
+    did (arXiv 2412.19437, section 3.2.3).
 
     Args:
         mode: ``"none"``, ``"selective"`` or ``"full"``.
+        experts: the rank's share of the routed experts of a layer that has them; None for a dense layer.
+        operand_bytes: of a number that goes into a product of routed experts.
     """
     tokens = micro_batch * sequence / cp
     outside = tp if sequence_parallel else 1
@@ -162,11 +199,18 @@ def activation_bytes_per_layer(
     mask = 1.0 if model.spec.dropout else 0.0
     # Outside tensor-parallel regions: two norm inputs, inputs of QKV and of the first feed-forward product, two dropout
     # masks.
-    replicated = tokens * model.hidden * (8.0 + 2.0 * mask)
+    narrow = mode == "selective" and model.spec.mla is not None
+    replicated = tokens * model.hidden * ((4.0 if narrow else 8.0) + 2.0 * mask)
     # Inside: Q, K, V, the attention output, and the feed-forward activations before and after the non-linearity.
-    attention = tokens * (2.0 * 2.0 * model.q_width + 2.0 * 2.0 * model.kv_width)
-    feed_forward = tokens * model.ffn * 2.0 * (3.0 if model.spec.gated else 2.0)
+    attention = tokens * 2.0 * (model.o_width + (0.0 if narrow else model.q_width + 2.0 * model.kv_width))
+    latents = tokens * 2.0 * model.latent_width
+    before = 4.0 if model.spec.gated else 2.0
+    width, routed = model.ffn, 0.0
+    if experts is not None:
+        width, after = experts.moe.shared_ffn, 0.0 if narrow else operand_bytes
+        routed = experts.rows * (operand_bytes * model.hidden + (before + after) * experts.width)
+    feed_forward = tokens * width * (before + 2.0)
     scores = 0.0
     if stack.attention.stores_scores and mode == "none":
         scores = tokens * model.spec.heads * sequence * (2.0 + 3.0 * mask)
-    return replicated / outside + (attention + feed_forward + scores) / tp
+    return (replicated + latents) / outside + (attention + feed_forward + scores) / tp + routed

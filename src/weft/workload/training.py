@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 
 from weft.catalog import Catalog, Part
 from weft.errors import ConfigError
-from weft.workload.chunks import Chunk, recomputing, split_layers, uneven
+from weft.workload.chunks import Chunk, mirrored, recomputing, split_layers, uneven
+from weft.workload.divisions import check_divisions
+from weft.workload.experts import expert_shard
 from weft.workload.layer import Shard
 from weft.workload.mapping import Mapping, resolve
+from weft.workload.pipeline import check as check_schedule
 from weft.workload.presets import model_of
 from weft.workload.program import Communication, Program
 from weft.workload.roofline import Kernels, generation_of, kernels_for
@@ -26,9 +29,10 @@ from weft.workload.transformer import Transformer
 class Plan:
     """A job resolved: everything the program generators and the memory model need.
 
-    ``peak`` is the accelerator's published dense 16-bit FLOP/s, MFU's denominator; ``overlap_slowdown`` the
-    fraction of its rate that compute loses beside a collective. ``chunks[stage][v]`` is what stage ``stage`` holds as
-    its v-th virtual stage.
+    ``peak`` is the accelerator's published dense 16-bit FLOP/s, MFU's denominator; ``overlap_slowdown`` the fraction of
+    its rate that compute loses beside a collective; ``per_node`` the accelerators of a scale-up domain.
+    ``chunks[stage][v]`` is what stage ``stage`` holds as its v-th virtual stage, or the stage and its counterpart from
+    the end where DualPipe holds both.
     """
 
     job: Job
@@ -43,6 +47,7 @@ class Plan:
     overlaps: frozenset[str]
     peak: float
     overlap_slowdown: float
+    per_node: int
     warnings: tuple[str, ...]
 
     @property
@@ -54,51 +59,107 @@ class Plan:
         return self.stack.fsdp and self.mapping.pp == 1 and self.job.parallelism.zero >= 2
 
     def chunk_parameters(self, chunk: Chunk) -> float:
-        """Parameters of a chunk on one tensor-parallel rank."""
+        """Parameters of a chunk on one tensor-parallel rank, less those of routed experts."""
         model = self.transformer
-        total = chunk.layers * model.layer_parameters
+        total = chunk.of_kind(False) * model.layer_parameters + chunk.of_kind(True) * model.sparse_layer_parameters
+        total += len(chunk.predicts) * model.prediction_parameters
         if chunk.embeds:
             total += model.embedding_parameters(self.job.sequence)
         # A tied head is the embedding table itself where one rank holds both; the last stage of a pipeline holds a
-        # copy.
-        if chunk.heads and not (model.spec.tied_embeddings and self.mapping.pp == 1):
+        # copy, unless it holds the first one too.
+        holds_both = self.mapping.pp == 1 or self.copies > 1
+        if chunk.heads and not (model.spec.tied_embeddings and holds_both):
             total += model.vocab * model.hidden
         return total / self.mapping.tp
 
+    def expert_parameters(self, chunk: Chunk) -> float:
+        """Parameters of a chunk's routed experts on one rank."""
+        own = self.shard.experts
+        each = 0.0 if own is None else own.local * self.transformer.expert_parameters / own.etp
+        return chunk.of_kind(True) * each
+
     def stage_parameters(self, stage: int) -> float:
-        """Parameters of a whole stage on one tensor-parallel rank."""
-        return sum(self.chunk_parameters(chunk) for chunk in self.chunks[stage])
+        """Parameters of a whole stage on one rank."""
+        return sum(self.chunk_parameters(chunk) + self.expert_parameters(chunk) for chunk in self.chunks[stage])
+
+    @property
+    def largest_layer_parameters(self) -> float:
+        """Parameters of the largest layer on one rank."""
+        kinds = set(self.transformer.sparse) or {False}
+        layers = [Chunk(1, sparse=(sparse,)) for sparse in kinds]
+        return max(self.chunk_parameters(layer) + self.expert_parameters(layer) for layer in layers)
 
     @property
     def shard_ranks(self) -> int:
-        """Ranks that share one copy of optimizer state (and more with ZeRO-2 and 3)."""
+        """Ranks of a stage that share one copy of optimizer state (and more with ZeRO-2 and 3)."""
         return min(self.job.parallelism.shard_within or self.shard_replicas, self.shard_replicas)
+
+    @property
+    def copies(self) -> int:
+        """Ranks of a pipeline that hold one stage's parameters: 2 with DualPipe."""
+        return 2 if self.job.parallelism.schedule == "dualpipe" else 1
+
+    @property
+    def state_ranks(self) -> int:
+        """Ranks that share one copy of optimizer state."""
+        return self.shard_ranks * self.copies
 
     @property
     def shard_replicas(self) -> int:
         """Ranks whose gradients must agree: data and context parallel together."""
         return self.mapping.dp * self.mapping.cp
 
-    def gradient_reductions(self, stage: int, parameters: float) -> list[Communication]:
-        """What sums so many parameters' gradients over the stage's replicas.
+    @property
+    def expert_shards(self) -> int:
+        """Ranks of a stage that share one copy of its routed experts' optimizer state."""
+        return self.mapping.expert_replicas if self.transformer.spec.moe is not None else 1
+
+    def gathers(self, stage: int, chunk: Chunk) -> list[Communication]:
+        """What brings a chunk's 16-bit parameters together from the ranks that share them, experts' apart."""
+        sets = [(self.chunk_parameters(chunk), self.mapping.shard_group(self.shard_ranks, stage))]
+        if experts := self.expert_parameters(chunk):
+            sets.append((experts, self.mapping.expert_data_group(stage)))
+        rate_x = self.stack.gather_rate_x
+        return [
+            Communication("all_gather", 2.0 * parameters, shards, rate_x=rate_x)
+            for parameters, shards in sets
+            if len(shards) > 1
+        ]
+
+    def gradient_reductions(self, stage: int, chunk: Chunk) -> list[Communication]:
+        """What sums a chunk's gradients over the stage's replicas, and those of routed experts over theirs.
 
         One reduce-scatter with ZeRO, an all-reduce without; hybrid sharding adds an all-reduce of each shard over its
         replicas.
         """
-        size = self.stack.reduce_bytes * parameters
-        if self.job.parallelism.zero == 0 or self.shard_ranks == 1:
-            return [Communication("all_reduce", size, self.mapping.data_group(stage), rate_x=self.stack.gather_rate_x)]
-        shards = self.mapping.shard_group(self.shard_ranks, stage)
-        found = [Communication("reduce_scatter", size, shards, rate_x=self.stack.gather_rate_x)]
-        if self.shard_ranks < self.shard_replicas:
-            replicas = self.mapping.replica_group(self.shard_ranks, stage)
-            found.append(Communication("all_reduce", size / self.shard_ranks, replicas))
-        return found
+        size, rate_x = self.stack.reduce_bytes * self.chunk_parameters(chunk), self.stack.gather_rate_x
+        shards, zero = self.mapping.shard_group(self.shard_ranks, stage), self.job.parallelism.zero
+        sharded = zero > 0 and self.shard_ranks > 1
+        found = []
+        if sharded:
+            found.append(Communication("reduce_scatter", size, shards, rate_x=rate_x))
+            if self.shard_ranks < self.shard_replicas:
+                replicas = self.mapping.replica_group(self.shard_ranks, stage)
+                found.append(Communication("all_reduce", size / self.shard_ranks, replicas))
+        else:
+            found.append(Communication("all_reduce", size, self.mapping.data_group(stage), rate_x=rate_x))
+        if experts := self.expert_parameters(chunk):
+            kind, group = "reduce_scatter" if zero else "all_reduce", self.mapping.expert_data_group(stage)
+            found.append(Communication(kind, self.stack.reduce_bytes * experts, group, rate_x=rate_x))
+        return [each for each in found if len(each.ranks) > 1]
+
+    def held_states(self, stage: int) -> float:
+        """Parameters whose optimizer state a rank of a stage holds."""
+        dense = sum(self.chunk_parameters(chunk) for chunk in self.chunks[stage])
+        experts = sum(self.expert_parameters(chunk) for chunk in self.chunks[stage])
+        if self.job.parallelism.zero == 0:
+            return dense + experts
+        return dense / self.state_ranks + experts / (self.expert_shards * self.copies)
 
     def optimizer_s(self, stage: int) -> float:
         """Seconds of the optimizer on a stage: memory-bound over the parameters whose state the rank holds."""
-        held = self.stage_parameters(stage) / (self.shard_ranks if self.job.parallelism.zero else 1)
-        return self.plain_kernels.stream(held * self.stack.optimizer_moved_bytes) + self.stack.step_overhead_s
+        moved = self.held_states(stage) * self.stack.optimizer_moved_bytes
+        return self.plain_kernels.stream(moved) + self.stack.step_overhead_s
 
     @property
     def tokens(self) -> float:
@@ -121,7 +182,7 @@ def plan(job: Job, *, accelerators: int, accelerator: Part, scale_up: int, catal
     """
     transformer = Transformer(model_of(job.model, catalog))
     mapping = resolve(job, accelerators)
-    _check_divisions(job, transformer, mapping, scale_up)
+    check_divisions(job, transformer, mapping, scale_up)
     generation = generation_of(catalog, accelerator)
     stack = load_stack(catalog, job.stack, generation, flash=job.flash_attention)
     if job.optimizer == "sgd":
@@ -145,7 +206,26 @@ def plan(job: Job, *, accelerators: int, accelerator: Part, scale_up: int, catal
         raise ConfigError(
             "training in fp32 has no measured kernel efficiencies; use bf16, fp16 or fp8", field="precision"
         )
-    chunks = split_layers(transformer.layers, mapping.pp, job.parallelism.interleave)
+    if transformer.spec.moe is not None:
+        dispatch = job.dispatch.model_copy(update={"how": _dispatch(job, stack)})
+        shard = replace(
+            shard,
+            experts=expert_shard(
+                transformer.spec.moe, dispatch, tokens=shard.element_tokens, ep=mapping.ep, etp=mapping.etp
+            ),
+        )
+    chunks = split_layers(
+        transformer.layers,
+        mapping.pp,
+        job.parallelism.interleave,
+        sparse=transformer.sparse,
+        predicts=transformer.predicts,
+    )
+    warnings = tuple(filter(None, [uneven(chunks), _unmeasured(transformer)]))
+    if job.recompute == "full":
+        chunks = recomputing(chunks, job.recompute_layers)
+    schedule, micro_batches = job.parallelism.schedule, _micro_batches(job, mapping)
+    check_schedule(schedule, mapping.pp, micro_batches, job.parallelism.interleave)
     return Plan(
         job=job,
         transformer=transformer,
@@ -154,12 +234,13 @@ def plan(job: Job, *, accelerators: int, accelerator: Part, scale_up: int, catal
         kernels=kernels_for(catalog, accelerator, precision, stack.gemm_x),
         plain_kernels=kernels_for(catalog, accelerator, "bf16", stack.gemm_x),
         shard=shard,
-        micro_batches=_micro_batches(job, mapping),
-        chunks=recomputing(chunks, job.recompute_layers) if job.recompute == "full" else chunks,
+        micro_batches=micro_batches,
+        chunks=mirrored(chunks) if schedule == "dualpipe" else chunks,
         overlaps=_overlaps(job, stack),
         peak=accelerator.si("bf16_dense_tflops"),
         overlap_slowdown=_overlap_slowdown(catalog, generation, mapping, scale_up),
-        warnings=tuple(filter(None, [uneven(chunks)])),
+        per_node=scale_up,
+        warnings=warnings,
     )
 
 
@@ -181,9 +262,22 @@ def _overlap_slowdown(catalog: Catalog, generation: str, mapping: Mapping, scale
     return catalog.get("kernels", generation).si("overlap_slowdown_frac") if shares else 0.0
 
 
+def _unmeasured(model: Transformer) -> str:
+    """What to warn of where a model needs kernels that nobody has measured."""
+    if not model.spec.attention_sinks:
+        return ""
+    return "attention with sinks has no measured kernels: it is timed as attention without, and comes out too fast"
+
+
+def _dispatch(job: Job, stack: Stack) -> str:
+    """How tokens get to experts: as the job says, else the stack; what is padded for each expert cannot be shared."""
+    padded = job.dispatch.capacity_factor is not None
+    return job.dispatch.how or ("all_to_all" if padded else stack.dispatch)
+
+
 def _overlaps(job: Job, stack: Stack) -> frozenset[str]:
     chosen = set(stack.overlaps)
-    for name in ("tp", "pp", "dp", "cp"):
+    for name in ("tp", "pp", "dp", "cp", "ep"):
         asked = getattr(job.overlap, name)
         if asked is not None:
             (chosen.add if asked else chosen.discard)(name)
@@ -202,40 +296,3 @@ def _micro_batches(job: Job, mapping: Mapping) -> int:
             field="global_batch",
         )
     return int(batch) // per_step
-
-
-def _check_divisions(job: Job, model: Transformer, mapping: Mapping, scale_up: int) -> None:
-    tp, cp = mapping.tp, mapping.cp
-    if model.spec.heads % tp:
-        raise ConfigError(f"heads {model.spec.heads} are not divisible by tp {tp}", field="parallelism.tp")
-    if model.kv_heads % tp and tp % model.kv_heads:
-        raise ConfigError(
-            f"kv_heads {model.kv_heads} can be neither split nor copied over tp {tp}", field="parallelism.tp"
-        )
-    if model.ffn % tp:
-        raise ConfigError(f"ffn width {model.ffn} is not divisible by tp {tp}", field="parallelism.tp")
-    if job.sequence % cp:
-        raise ConfigError(f"sequence {job.sequence} is not divisible by cp {cp}", field="parallelism.cp")
-    if job.parallelism.sequence_parallel and job.sequence // cp % tp:
-        raise ConfigError(
-            f"sequence parallelism cannot split {job.sequence // cp} tokens over tp {tp}", field="parallelism.tp"
-        )
-    if job.recompute_layers is not None and job.recompute != "full":
-        raise ConfigError(f"recompute_layers needs recompute: full, read {job.recompute}", field="recompute_layers")
-    if tp > scale_up and not job.parallelism.allow_tp_across_nodes:
-        raise ConfigError(
-            f"tp {tp} is wider than the scale-up domain of {scale_up} accelerators;"
-            " lower tp or set allow_tp_across_nodes: true",
-            field="parallelism.tp",
-        )
-    within, replicas = job.parallelism.shard_within, mapping.dp * cp
-    if within is not None and within < replicas and replicas % within:
-        raise ConfigError(
-            f"dp x cp = {replicas} replicas do not divide into shard groups of {within}",
-            field="parallelism.shard_within",
-        )
-    if model.layers + 2 < mapping.pp * job.parallelism.interleave:
-        raise ConfigError(
-            f"{model.layers} layers cannot fill pp x interleave = {mapping.pp} x {job.parallelism.interleave} stages",
-            field="parallelism.pp",
-        )
