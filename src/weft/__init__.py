@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from weft.api import load_job, simulate
+    from weft.calibration import calibrate_nccl
     from weft.catalog import load_catalog
     from weft.economics import bill_of_materials
     from weft.fabric import Cluster, Fabric, Node, build_fabric, load_cluster
     from weft.result import Result
-    from weft.workload.spec import Dispatch, Experts, Job, LatentAttention, Model, Overlap, Parallelism
+    from weft.workload.spec import Dispatch, Experts, Job, LatentAttention, Model, Outer, Overlap, Parallelism
 
 __version__ = "0.1.0"
 
@@ -31,11 +32,13 @@ _HOMES = {
     "LatentAttention": "weft.workload.spec",
     "Model": "weft.workload.spec",
     "Node": "weft.fabric",
+    "Outer": "weft.workload.spec",
     "Overlap": "weft.workload.spec",
     "Parallelism": "weft.workload.spec",
     "Result": "weft.result",
     "bill_of_materials": "weft.economics",
     "build_fabric": "weft.fabric",
+    "calibrate_nccl": "weft.calibration",
     "load_catalog": "weft.catalog",
     "load_cluster": "weft.fabric",
     "load_job": "weft.api",
@@ -51,11 +54,13 @@ __all__ = [
     "LatentAttention",
     "Model",
     "Node",
+    "Outer",
     "Overlap",
     "Parallelism",
     "Result",
     "bill_of_materials",
     "build_fabric",
+    "calibrate_nccl",
     "load_catalog",
     "load_cluster",
     "load_job",

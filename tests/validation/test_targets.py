@@ -48,6 +48,7 @@ def test_training_runs_are_predicted_within_the_bar(training: Report) -> None:
         "megatron-lm-2021",
         "megatron-lm-2022",
         "megatron-core",
+        "megatron-bridge",
         "megascale",
         "llm-foundry",
         "llm-foundry-pure",

@@ -16,7 +16,7 @@ from weft.catalog.reader import HEAD, Document, Failure, RawPart
 from weft.errors import suggestion
 
 OWN = "yours"
-_FREE = ("note", "notes")
+_FREE = ("note", "notes", "extends")
 _OWN_HEAD: RawPart = {"source": OWN, "confidence": OWN}
 
 

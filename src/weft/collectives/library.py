@@ -7,8 +7,8 @@ each network transport. A constant there is physical and serves every cluster of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -159,6 +159,33 @@ def load_library(name: str = "nccl", catalog: Catalog | None = None) -> Library:
     return _load(name, catalog)
 
 
+def parts_of(library: str, accelerator: str, protocols: Iterable[str], catalog: Catalog) -> dict[str, Part]:
+    """The catalog's parts that hold a library's constants on an accelerator and some networks.
+
+    Returns:
+        by ``device`` for the accelerator's, and by protocol for the networks'.
+    """
+    devices: dict[str, Part] = {}
+    transports: dict[str, Part] = {}
+    for part in catalog.parts("libraries"):
+        if part.text("library") == library:
+            devices |= dict.fromkeys(_words(part, "accelerators"), part)
+            transports |= dict.fromkeys(_words(part, "networks"), part)
+    found = {protocol: transports[_longest(transports, protocol)] for protocol in protocols}
+    return {"device": devices[_longest(devices, accelerator)], **found}
+
+
+def with_parts(library: Library, parts: Iterable[Part]) -> Library:
+    """The same library with the constants of some of its parts replaced."""
+    devices, transports = dict(library.devices), dict(library.transports)
+    for part in parts:
+        if part.text("accelerators") is not None:
+            devices |= dict.fromkeys(_words(part, "accelerators"), _device(part))
+        elif part.text("networks") is not None:
+            transports |= dict.fromkeys(_words(part, "networks"), _transport(part))
+    return replace(library, devices=devices, transports=transports)
+
+
 def library_for(accelerator: str) -> str:
     """The name of the library that an accelerator's vendor ships: ``rccl`` for AMD's, else ``nccl``."""
     return "rccl" if accelerator.startswith("mi") else "nccl"
@@ -167,21 +194,14 @@ def library_for(accelerator: str) -> str:
 @lru_cache(maxsize=32)
 def _load(name: str, catalog: Catalog) -> Library:
     parts = [part for part in catalog.parts("libraries") if part.text("library") == name]
-    devices: dict[str, Device] = {}
-    transports: dict[str, Transport] = {}
-    whole: Part | None = None
-    for part in parts:
-        if part.text("accelerators") is not None:
-            devices |= dict.fromkeys(_words(part, "accelerators"), _device(part))
-        elif part.text("networks") is not None:
-            transports |= dict.fromkeys(_words(part, "networks"), _transport(part))
-        else:
-            whole = part
-    if whole is None or not devices or not transports:
-        known = {part.text("library") or "" for part in catalog.parts("libraries")}
-        raise UnknownName("collective library", name, {*known, "ideal"} - {""})
-    choices = {kind: tuple((whole.text(kind) or " ".join(default)).split()) for kind, default in _CHOICES.items()}
-    return Library(name, devices, transports, choices, _or_zero(whole, "torch_issue_us"))
+    whole = next((p for p in parts if p.text("accelerators") is None and p.text("networks") is None), None)
+    if whole is not None:
+        choices = {kind: tuple((whole.text(kind) or " ".join(default)).split()) for kind, default in _CHOICES.items()}
+        found = with_parts(Library(name, {}, {}, choices, _or_zero(whole, "torch_issue_us")), parts)
+        if found.devices and found.transports:
+            return found
+    known = {part.text("library") or "" for part in catalog.parts("libraries")}
+    raise UnknownName("collective library", name, {*known, "ideal"} - {""})
 
 
 def _longest(names: Mapping[str, object], wanted: str) -> str:

@@ -12,6 +12,7 @@ from weft.engines.analytic import AnalyticEngine
 from weft.engines.base import Engine
 from weft.engines.executor import Execution, Progress, execute
 from weft.engines.folding import run_folded, run_whole
+from weft.engines.periodic import Periodic, periodic
 from weft.engines.plans import plan_on
 from weft.engines.scenario import Scenario
 from weft.errors import ConfigError, UnknownName
@@ -43,6 +44,7 @@ class StepRun:
         folded: micro-batches left out of ``execution`` because they repeat.
         links: how the links were used in ``execution``, where that was asked for.
         fluid: the job on its folded network, where the fluid engine ran it.
+        periodic: what outer steps take, where groups synchronise only every so often.
     """
 
     plan: Plan
@@ -54,6 +56,7 @@ class StepRun:
     folded: int
     links: LinkUse | None = None
     fluid: FluidStep | None = None
+    periodic: Periodic | None = None
 
     @property
     def tokens_per_s(self) -> float:
@@ -84,11 +87,14 @@ class StepRun:
         whole: dict[str, float] = {}
         for (_, entry), seconds in taken.items():
             whole[entry] = whole.get(entry, 0.0) + seconds
-        return {
+        found = {
             key: self.breakdown_s[key[1]] * seconds / whole[key[1]]
             for key, seconds in taken.items()
             if whole[key[1]] > 0
         }
+        if self.periodic is not None:
+            found[self.periodic.bound, "exposed_outer"] = self.periodic.exposed_s
+        return found
 
 
 def run_step(
@@ -132,6 +138,8 @@ def run_step(
         runner: _Runner = _AnalyticStep(fabric, library, resolved)
         fluid, repeats = None, True
     else:
+        if job.outer is not None:
+            raise ConfigError("the fluid engine knows nothing of outer steps; use the closed form", field="outer")
         from weft.engines.fluid.step import fluid_step
 
         scenario = scenario or Scenario()
@@ -142,8 +150,19 @@ def run_step(
     whole = resolved.micro_batches
     done = run_folded(runner.run, whole, resolved.mapping.pp) if fold and repeats else run_whole(runner.run, whole)
     links = fluid.link_use(whole - done.left_out) if fluid is not None and watch else None
+    rest = periodic(resolved, runner.engine, done.step_s)
+    parts = done.breakdown_s | ({} if rest is None else rest.breakdown_s)
     return StepRun(
-        resolved, done.execution, runner.engine, memory, done.step_s, done.breakdown_s, done.left_out, links, fluid
+        resolved,
+        done.execution,
+        runner.engine,
+        memory,
+        done.step_s if rest is None else sum(parts.values()),
+        parts,
+        done.left_out,
+        links,
+        fluid,
+        rest,
     )
 
 

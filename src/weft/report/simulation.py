@@ -17,6 +17,8 @@ _STEP_NAMES = {
     "exposed_ep": "exposed expert-parallel communication",
     "exposed_cp": "exposed context-parallel communication",
     "bubble": "pipeline bubble and waiting",
+    "exposed_outer": "exposed exchange of the groups",
+    "outer_optimizer": "outer optimizer",
 }
 _BAR = 24
 
@@ -94,7 +96,8 @@ def _model(job: dict[str, Any]) -> str:
 def _layout(parallelism: Any) -> str:
     if not isinstance(parallelism, dict):
         return str(parallelism or "")
-    names = {"tp": "TP", "cp": "CP", "pp": "PP", "dp": "DP", "ep": "EP", "etp": "ETP", "interleave": "interleave"}
+    names = {name: name.upper() for name in ("tp", "cp", "pp", "dp", "ep", "etp")}
+    names = {"outer": "groups", **names, "interleave": "interleave"}
     parts = [f"{label} {parallelism[key]}" for key, label in names.items() if (parallelism.get(key) or 1) > 1]
     if parallelism.get("schedule", "1f1b") != "1f1b":
         parts.append(str(parallelism["schedule"]))

@@ -48,7 +48,7 @@ def model_of(row: dict[str, Any]) -> Model | str:
         return f"mpt-{match[1]}{match[2]}"
     if re.search(r"LLAMA3_70B|Llama 3(\.1)? 70B", name, re.I):
         return "llama3-70b"
-    if re.search(r"LLAMA3\.1_405B|Llama 3(\.1)? 405B", name, re.I):
+    if re.search(r"LLAMA3\.1_405B|Llama 3(\.1)? 405B|Llama-405B", name, re.I):
         return "llama3-405b"
     if re.search(r"Llama 3(\.1)? 8B", name, re.I):
         return "llama3-8b"

@@ -51,6 +51,26 @@ def check_divisions(job: Job, model: Transformer, mapping: Mapping, scale_up: in
         )
 
 
+def micro_batches_of(job: Job, mapping: Mapping) -> int:
+    """Micro-batches that a replica runs in a step.
+
+    Raises:
+        ConfigError: the batch does not divide.
+    """
+    batch = job.global_batch
+    if batch != int(batch):
+        raise ConfigError(f"global_batch {batch} is not a whole number of sequences", field="global_batch")
+    replicas = mapping.dp * mapping.outer
+    per_step = replicas * job.micro_batch
+    if int(batch) % per_step:
+        raise ConfigError(
+            f"global_batch {int(batch)} is not divisible by dp x micro_batch"
+            f" = {replicas} x {job.micro_batch} = {per_step}",
+            field="global_batch",
+        )
+    return int(batch) // per_step
+
+
 def _check_experts(job: Job, model: Transformer, mapping: Mapping, scale_up: int) -> None:
     moe, ep, etp = model.spec.moe, mapping.ep, mapping.etp
     if moe is None:

@@ -1,9 +1,10 @@
 """Which ranks belong together: tensor, context, data and pipeline groups over the accelerators.
 
 Rank order is Megatron's default, tensor fastest, then context, data, pipeline slowest:
-rank = ((p·DP + d)·CP + c)·TP + t. Experts fold over the ranks of a stage in an order of their own (Liu et al., MoE
-Parallel Folding, arXiv 2504.14960): rank = ((p·EDP + r)·EP + e)·ETP + x with EDP EP ETP = DP CP TP. Every group is an
-arithmetic progression of its stage's ranks, which is what `Mapping.family` needs.
+rank = ((p·DP + d)·CP + c)·TP + t. Groups that synchronise only every so often are slower still: each has whole
+pipelines, on ranks that follow one another. Experts fold over the ranks of a stage in an order of their own (Liu et
+al., MoE Parallel Folding, arXiv 2504.14960): rank = ((p·EDP + r)·EP + e)·ETP + x with EDP EP ETP = DP CP TP. Every
+group is an arithmetic progression of its stage's ranks, which is what `Mapping.family` needs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from weft.workload.spec import Job, Parallelism
 
 @dataclass(frozen=True)
 class Mapping:
-    """Degrees of every parallelism, resolved, and the groups of rank 0's neighbours."""
+    """Degrees of every parallelism, resolved, and the groups of rank 0's neighbours.
+
+    ``outer`` groups train apart; all else is about the first of them, so ``dp`` is the degree inside one.
+    """
 
     tp: int
     cp: int
@@ -28,11 +32,22 @@ class Mapping:
     pp: int
     ep: int = 1
     etp: int = 1
+    outer: int = 1
 
     @property
     def ranks(self) -> int:
         """Accelerators in use."""
-        return self.tp * self.cp * self.dp * self.pp
+        return self.columns * self.pp * self.outer
+
+    @property
+    def inner_ranks(self) -> int:
+        """Accelerators of one outer group."""
+        return self.columns * self.pp
+
+    def outer_group(self, stage: int = 0) -> range:
+        """The first ranks of a stage in every outer group."""
+        start = self._start(stage)
+        return range(start, start + self.ranks, self.inner_ranks)
 
     def tensor_group(self, stage: int = 0) -> range:
         """The first tensor group of a pipeline stage."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from weft.units import format_size
 from weft.workload.chunks import Chunk
+from weft.workload.outer_step import outer_bytes
 from weft.workload.pipeline import in_flight
 from weft.workload.stack import activation_bytes_per_layer
 from weft.workload.training import Plan
@@ -25,16 +26,31 @@ class Memory:
     optimizer_bytes: float
     activations_bytes: float
     capacity_bytes: float
+    outer_bytes: float = 0.0
 
     @property
     def total_bytes(self) -> float:
         """Everything."""
-        return self.weights_bytes + self.gradients_bytes + self.optimizer_bytes + self.activations_bytes
+        states = self.weights_bytes + self.gradients_bytes + self.optimizer_bytes
+        return states + self.activations_bytes + self.outer_bytes
 
     @property
     def fits(self) -> bool:
         """True where it fits into the accelerator's memory."""
         return self.total_bytes <= self.capacity_bytes
+
+    def to_dict(self) -> dict[str, float | bool | str]:
+        """For machines; SI units in key names."""
+        return {
+            "weights_bytes": self.weights_bytes,
+            "gradients_bytes": self.gradients_bytes,
+            "optimizer_bytes": self.optimizer_bytes,
+            "activations_bytes": self.activations_bytes,
+            **({"outer_bytes": self.outer_bytes} if self.outer_bytes else {}),
+            "capacity_bytes": self.capacity_bytes,
+            "fits": self.fits,
+            "verdict": self.verdict(),
+        }
 
     def verdict(self) -> str:
         """One line: fits or not, by how much, and what to change."""
@@ -63,7 +79,8 @@ def _stage_memory(plan: Plan, stage: int, capacity_bytes: float) -> Memory:
         weights += 2 * 2.0 * plan.largest_layer_parameters
     gradients = plan.stack.gradient_bytes * (sharded if zero >= 2 else parameters)
     optimizer = plan.stack.optimizer_state_bytes * sharded
-    return Memory(weights, gradients, optimizer, _activations(plan, stage), capacity_bytes)
+    activations = _activations(plan, stage)
+    return Memory(weights, gradients, optimizer, activations, capacity_bytes, outer_bytes(plan, stage))
 
 
 def _activations(plan: Plan, stage: int) -> float:

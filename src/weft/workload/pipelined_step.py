@@ -116,7 +116,7 @@ class _Writer:
         """What passes activations (or their gradients) on to another stage."""
         size = self.plan.shard.activation_bytes / self.plan.mapping.tp
         stream = Stream.PP if "pp" in self.plan.overlaps else Stream.COMPUTE
-        together = self.plan.mapping.ranks // self.stages
+        together = self.plan.mapping.columns
         pair = self.plan.mapping.stage_pair(stage, to)
         return Operation(stream, Category.PP, 0.0, Communication("send_recv", size, pair, siblings=together))
 

@@ -114,7 +114,7 @@ class ReplicaTraffic:
         """Send so much to the other copy of what a stage holds."""
         mapping = self.plan.mapping
         pair = mapping.stage_pair(stage, mapping.pp - 1 - stage)
-        together = mapping.ranks // mapping.pp
+        together = mapping.columns
         return self._communicate(
             stage, Communication("send_recv", size_bytes, pair, siblings=together), label, list(after)
         )

@@ -15,7 +15,8 @@ from functools import lru_cache
 from weft.catalog import Catalog, Part
 from weft.errors import UnknownName
 
-_TILES = ((256, 128), (128, 256), (128, 128), (64, 128), (128, 64))
+# Rows and columns of the output tiles that GEMM libraries choose from.
+TILES = ((256, 128), (128, 256), (128, 128), (64, 128), (128, 64))
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Kernels:
 def _gemm_time(kernels: Kernels, m: int, n: int, k: int, output_bytes: float, count: int, quantised: bool) -> float:
     best = math.inf
     aligned = all(size * kernels.element_bytes % 16 == 0 for size in (n, k))
-    for rows, columns in _TILES:
+    for rows, columns in TILES:
         tiles = count * math.ceil(m / rows) * math.ceil(n / columns)
         waves = math.ceil(tiles / kernels.multiprocessors)
         fraction = kernels.gemm_fraction * (kernels.small_tile_fraction if rows * columns < 128 * 128 else 1.0)
@@ -95,7 +96,7 @@ def kernels_for(catalog: Catalog, accelerator: Part, precision: str, gemm_scale:
     generation = catalog.get("kernels", generation_of(catalog, accelerator))
     fp8 = precision == "fp8"
     prefix = "fp8" if fp8 else "bf16"
-    sustained = generation.si(f"{prefix}_sustained_frac") * _power_limit(accelerator, generation)
+    sustained = generation.si(f"{prefix}_sustained_frac") * power_limit(accelerator, generation)
     memory = accelerator.si("hbm_tBps")
     return Kernels(
         peak=accelerator.si(f"{prefix}_dense_tflops") * sustained,
@@ -113,7 +114,7 @@ def kernels_for(catalog: Catalog, accelerator: Part, precision: str, gemm_scale:
     )
 
 
-def _power_limit(accelerator: Part, generation: Part) -> float:
+def power_limit(accelerator: Part, generation: Part) -> float:
     """Clock of a part with a lower power limit than its generation's reference, whose clock is set by power.
 
     Dynamic power goes with frequency times voltage squared; between the voltage floor (f ~ P) and the knee
@@ -131,3 +132,11 @@ def generation_of(catalog: Catalog, accelerator: Part) -> str:
             "accelerator with measured kernel efficiencies", accelerator.id, measured, field="accelerator"
         )
     return measured[accelerator.id]
+
+
+def lineage(catalog: Catalog, generation: str) -> list[str]:
+    """A `kernels` part and those it extends, nearest first: what holds for one of them holds for it."""
+    found = [generation]
+    while (parent := catalog.get("kernels", found[-1]).text("extends")) is not None and parent not in found:
+        found.append(parent)
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -111,6 +111,20 @@ class Dispatch(Strict):
     fp8: bool = Field(False, description="tokens go out in 8 bits; results come back in 16")
 
 
+class Outer(Strict):
+    """Groups that train apart and average what they learned every so often (local SGD, DiLoCo)."""
+
+    every: int = Field(gt=0, le=1_000_000, description="inner steps between two outer steps")
+    groups: Literal["sites"] | Annotated[int, Field(ge=2, le=100_000)] = Field(
+        "sites", description="how many groups, of equal size, one after another; sites: one at each site"
+    )
+    bits: Literal[4, 8, 16, 32] = Field(32, description="of a parameter's difference on the wire")
+    fragments: int = Field(
+        1, gt=0, le=10_000, description="parts of the model, exchanged one after another (Streaming DiLoCo)"
+    )
+    overlap: bool = Field(False, description="exchange beside the inner steps that follow")
+
+
 class Job(Strict):
     """A whole job file."""
 
@@ -132,4 +146,5 @@ class Job(Strict):
     )
     overlap: Overlap = Overlap()
     dispatch: Dispatch = Dispatch()
+    outer: Outer | None = Field(None, description="groups that synchronise only every so often; default: every step")
     stack: str = Field("megatron-core", description="software stack whose measured constants apply")

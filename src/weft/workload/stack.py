@@ -13,6 +13,7 @@ from weft.errors import ConfigError
 from weft.fabric.lookup import named_part
 from weft.workload.attention import Attention, Fused, Unfused
 from weft.workload.experts import ExpertShard
+from weft.workload.roofline import lineage
 from weft.workload.transformer import Transformer
 
 
@@ -96,14 +97,14 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
     Raises:
         UnknownName: no such stack.
     """
-    lineage = _lineage(catalog, name)
+    parents, generations = _lineage(catalog, name), lineage(catalog, generation)
 
     def text(field: str) -> str:
-        return next((found for part in lineage if (found := part.text(field)) is not None), "")
+        return next((found for part in parents if (found := part.text(field)) is not None), "")
 
     def number(fact: str) -> float:
-        for part in lineage:
-            for field in (f"{generation}_{fact}", fact):
+        for part in parents:
+            for field in (*(f"{each}_{fact}" for each in generations), fact):
                 if part.has(field):
                     return part.si(field)
         raise ConfigError(f"the catalog has no {fact} for stacks {name}")
@@ -113,7 +114,7 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
         kernel = "flash2" if flash else "unfused"
     return Stack(
         id=name,
-        attention=_attention(catalog.get("attention", kernel), generation, text("context") != "unbalanced"),
+        attention=_attention(catalog, catalog.get("attention", kernel), generation, text("context") != "unbalanced"),
         gemm_x=number("gemm_x"),
         forward_passes=(number("forward_hidden_count"), number("forward_ffn_count")),
         backward_passes=(number("backward_hidden_count"), number("backward_ffn_count")),
@@ -153,10 +154,15 @@ def _lineage(catalog: Catalog, name: str) -> list[Part]:
     return lineage
 
 
-def _attention(part: Part, generation: str, balances_context: bool) -> Attention:
+def attention_generation(catalog: Catalog, part: Part, generation: str) -> str:
+    """The generation whose efficiencies of an attention kernel hold for this one; Ampere's where none was measured."""
+    return next((each for each in lineage(catalog, generation) if part.has(f"{each}_hd128_frac")), "ampere")
+
+
+def _attention(catalog: Catalog, part: Part, generation: str, balances_context: bool) -> Attention:
     if part.id == "unfused":
         return Unfused(part.si("score_passes_count"), part.si("dropout_passes_count"))
-    own = generation if part.has(f"{generation}_hd128_frac") else "ampere"
+    own = attention_generation(catalog, part, generation)
     return Fused(
         fracs=(part.si(f"{own}_hd64_frac"), part.si(f"{own}_hd128_frac")),
         saturation=part.si(f"{own}_saturation_count"),

@@ -7,15 +7,17 @@ work).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from weft.catalog import Catalog, Part
 from weft.errors import ConfigError
 from weft.workload.chunks import Chunk, mirrored, recomputing, split_layers, uneven
-from weft.workload.divisions import check_divisions
+from weft.workload.divisions import check_divisions, micro_batches_of
 from weft.workload.experts import expert_shard
 from weft.workload.layer import Shard
 from weft.workload.mapping import Mapping, resolve
+from weft.workload.outer_groups import grouped
 from weft.workload.pipeline import check as check_schedule
 from weft.workload.presets import model_of
 from weft.workload.program import Communication, Program
@@ -167,7 +169,15 @@ class Plan:
         return float(self.job.global_batch) * self.job.sequence
 
 
-def plan(job: Job, *, accelerators: int, accelerator: Part, scale_up: int, catalog: Catalog) -> Plan:
+def plan(
+    job: Job,
+    *,
+    accelerators: int,
+    accelerator: Part,
+    scale_up: int,
+    catalog: Catalog,
+    sites: Sequence[int] = (),
+) -> Plan:
     """Resolve a job on a cluster.
 
     Args:
@@ -176,12 +186,13 @@ def plan(job: Job, *, accelerators: int, accelerator: Part, scale_up: int, catal
         accelerator: their catalog part.
         scale_up: accelerators per scale-up domain.
         catalog: the catalog in use.
+        sites: accelerators at each site, where there are several.
 
     Raises:
         ConfigError: something does not divide, is unknown, or needs leave (tensor parallelism across nodes).
     """
     transformer = Transformer(model_of(job.model, catalog))
-    mapping = resolve(job, accelerators)
+    mapping = grouped(resolve(job, accelerators), job.outer, sites)
     check_divisions(job, transformer, mapping, scale_up)
     generation = generation_of(catalog, accelerator)
     stack = load_stack(catalog, job.stack, generation, flash=job.flash_attention)
@@ -224,7 +235,7 @@ def plan(job: Job, *, accelerators: int, accelerator: Part, scale_up: int, catal
     warnings = tuple(filter(None, [uneven(chunks), _unmeasured(transformer)]))
     if job.recompute == "full":
         chunks = recomputing(chunks, job.recompute_layers)
-    schedule, micro_batches = job.parallelism.schedule, _micro_batches(job, mapping)
+    schedule, micro_batches = job.parallelism.schedule, micro_batches_of(job, mapping)
     check_schedule(schedule, mapping.pp, micro_batches, job.parallelism.interleave)
     return Plan(
         job=job,
@@ -282,17 +293,3 @@ def _overlaps(job: Job, stack: Stack) -> frozenset[str]:
         if asked is not None:
             (chosen.add if asked else chosen.discard)(name)
     return frozenset(chosen)
-
-
-def _micro_batches(job: Job, mapping: Mapping) -> int:
-    batch = job.global_batch
-    if batch != int(batch):
-        raise ConfigError(f"global_batch {batch} is not a whole number of sequences", field="global_batch")
-    per_step = mapping.dp * job.micro_batch
-    if int(batch) % per_step:
-        raise ConfigError(
-            f"global_batch {int(batch)} is not divisible by dp x micro_batch"
-            f" = {mapping.dp} x {job.micro_batch} = {per_step}",
-            field="global_batch",
-        )
-    return int(batch) // per_step

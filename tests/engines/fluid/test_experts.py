@@ -8,7 +8,7 @@ import pytest
 
 from weft.engines.step import StepRun, run_step
 from weft.fabric import Cluster, Node, build_fabric
-from weft.workload.spec import Dispatch, Job, Model, Experts, Parallelism
+from weft.workload.spec import Dispatch, Experts, Job, Model, Parallelism
 
 MODEL = Model(
     layers=4,
