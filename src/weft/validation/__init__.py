@@ -21,7 +21,7 @@ from weft.errors import UnknownName, WeftError
 from weft.validation.rows import Prediction, Row, RowFile, read_rows, unsupported
 from weft.validation.summary import Summary, by_group, summarise, worst
 
-SUITES = {name: f"weft.validation.{name}" for name in ("training", "nccl", "topology")}
+SUITES = {name: f"weft.validation.{name}" for name in ("training", "nccl", "topology", "headlines")}
 
 Predict = Callable[[Row, RowFile], list[Prediction]]
 Progress = Callable[[Iterable[Row], int], Iterable[Row]]
