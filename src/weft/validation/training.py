@@ -33,6 +33,14 @@ def predict(row: Row, file: RowFile) -> list[Prediction]:
         return [unsupported(row, str(reason))]
 
 
+def stack_of(row: Row, file: RowFile) -> str:
+    """The software stack of a row's run; empty where the row cannot be expressed."""
+    try:
+        return checked(file.conditions(row)).stack
+    except Inexpressible:
+        return ""
+
+
 def best_run(case: Case) -> StepRun:
     """Run the jobs that the row leaves open and that fit in memory (the first, if none does); return the fastest."""
     fabric = _fabric(case.machine)
@@ -125,4 +133,4 @@ _METRICS: dict[str, Callable[[StepRun, Row], float]] = {
     "mfu_pct_bf16": mfu_pct,
 }
 
-__all__ = ["best_run", "mfu_pct", "predict"]
+__all__ = ["best_run", "mfu_pct", "predict", "stack_of"]
