@@ -26,6 +26,8 @@ from weft.report.timeline import link_counters, step_slices, step_tables
 
 if TYPE_CHECKING:
     from weft.engines.fluid.link_use import LinkUse
+    from weft.explain import Explanation
+    from weft.explain.changes import Progress
 
 SCHEMA = "weft.simulate/1"
 
@@ -118,6 +120,16 @@ class Result:
         """Seconds of the step with one thing changed."""
         job, engine = self.run.plan.job, self.run.engine.name
         return run_step(change.fabric, job, engine=engine, scenario=change.scenario, routing=change.routing).step_s
+
+    def explanation(self, progress: Progress | None = None) -> Explanation:
+        """Where each second goes, on which facts that rests, and what would help: each change is a run of its own.
+
+        Args:
+            progress: told (changes tried, of how many).
+        """
+        from weft.explain import explain
+
+        return explain(self.run, self.fabric, scenario=self.scenario, routing=self.routing, progress=progress)
 
     def warnings(self) -> list[str]:
         """What a reader should know: an uneven pipeline, missing prices, memory that does not suffice."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +26,10 @@ def simulate(
     fold: Annotated[
         bool, typer.Option("--fold/--no-fold", help="let one stand for all that behave alike; the answer is the same")
     ] = True,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="say where each second goes, on which facts that rests, and what would help"),
+    ] = False,
     links: Annotated[bool, typer.Option("--links", help="show how full links were; fluid only")] = False,
     explain_links: Annotated[
         bool,
@@ -45,6 +49,7 @@ def simulate(
     \b
     Example:
       weft simulate examples/llama3-405b/cluster.yaml examples/llama3-405b/job.yaml
+      weft simulate cluster.yaml job.yaml --explain
       weft simulate cluster.yaml job.yaml --json --trace step.json.gz
       weft simulate cluster.yaml job.yaml --engine fluid --routing ecmp --explain-links
       weft simulate cluster.yaml job.yaml --engine fluid --scenario broken.yaml --links
@@ -77,6 +82,9 @@ def simulate(
             progress=line.update,
         )
     answer = result.to_dict()
+    if explain:
+        with Line("changes tried") as line:
+            answer["explanation"] = result.explanation(line.update).to_dict()
     if explain_links:
         answer["held_up"] = result.held_up
     if trace is not None:
@@ -94,12 +102,23 @@ def simulate(
     if json:
         typer.echo(to_json(answer))
     else:
-        typer.echo("\n\n".join([simulation_card(answer), *_about_links(result, links, explain_links)]))
+        typer.echo(
+            "\n\n".join([simulation_card(answer), *_about_step(answer), *_about_links(result, links, explain_links)])
+        )
         for path in (trace, tables, plot):
             if path is not None:
                 typer.echo(f"wrote {path}", err=True)
     if not fits(answer):
         raise typer.Exit(1)
+
+
+def _about_step(answer: dict[str, Any]) -> list[str]:
+    """Its explanation as text, where one was asked for."""
+    if "explanation" not in answer:
+        return []
+    from weft.report.explanation import explanation_text
+
+    return [explanation_text(answer["explanation"])]
 
 
 def _about_links(result: Result, links: bool, explain: bool) -> list[str]:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from weft.collectives import Estimate, Library, estimate
-from weft.errors import InternalError
+from weft.errors import ConfigError, InternalError
 from weft.fabric import Fabric
 from weft.fabric.group import CommGroup
 from weft.workload.program import Communication
 
 
 class AnalyticEngine:
-    """Closed forms of `weft.collectives` over the levels that a group crosses; O(log n) a communication."""
+    """Closed forms of `weft.collectives` over the levels that a group crosses; O(log n) a communication.
+
+    Args:
+        fabric, library: what communicates, and how.
+        algorithms: by kind, the algorithm to use where it can be, in place of the library's choice.
+    """
 
     name = "analytic"
     contends = False
 
-    def __init__(self, fabric: Fabric, library: Library) -> None:
-        self.fabric, self.library = fabric, library
+    def __init__(self, fabric: Fabric, library: Library, algorithms: Mapping[str, str] | None = None) -> None:
+        self.fabric, self.library, self.algorithms = fabric, library, algorithms or {}
         self._groups: dict[Sequence[int], CommGroup] = {}
         self._heap: list[tuple[float, int]] = []
         self._estimates: dict[Communication, Estimate] = {}
@@ -35,9 +40,17 @@ class AnalyticEngine:
                 group = self._groups[communication.ranks] = self.fabric.group(communication.ranks)
             if communication.siblings:
                 group = _shared_by(group, communication.siblings)
-            found = estimate(communication.kind, communication.size_bytes, group, library=self.library)
-            self._estimates[communication] = found
+            found = self._estimates[communication] = self._estimate(communication, group)
         return found
+
+    def _estimate(self, communication: Communication, group: CommGroup) -> Estimate:
+        kind, size = communication.kind, communication.size_bytes
+        if (asked := self.algorithms.get(kind)) is not None:
+            try:
+                return estimate(kind, size, group, library=self.library, algorithm=asked)
+            except ConfigError:
+                pass  # it does not suit this group
+        return estimate(kind, size, group, library=self.library)
 
     def start(self, token: int, communication: Communication, now_s: float) -> None:
         """Put a communication in flight."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -106,6 +107,7 @@ def run_step(
     scenario: Scenario | None = None,
     routing: Routing | None = None,
     watch: bool = False,
+    algorithms: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> StepRun:
     """Run one step.
@@ -119,6 +121,7 @@ def run_step(
         scenario: faults, slow hosts, background traffic and other jobs; the fluid engine's only.
         routing: how flows find their way, instead of what the cluster file says; the fluid engine's only.
         watch: also tell how links were used, which takes another run; the fluid engine's only.
+        algorithms: by kind of collective, the algorithm to use where it can be; the closed form's only.
         progress: told how far the run is.
 
     Raises:
@@ -135,7 +138,7 @@ def run_step(
         if scenario is not None or routing is not None or watch:
             what = "a scenario" if scenario is not None else "routing" if routing is not None else "single links"
             raise ConfigError(f"the closed form knows nothing of {what}; use the fluid engine", field="engine")
-        runner: _Runner = _AnalyticStep(fabric, library, resolved)
+        runner: _Runner = _AnalyticStep(fabric, library, resolved, algorithms)
         fluid, repeats = None, True
     else:
         if job.outer is not None:
@@ -176,8 +179,8 @@ class _Runner(Protocol):
 
 
 class _AnalyticStep:
-    def __init__(self, fabric: Fabric, library: Library, resolved: Plan) -> None:
-        self.resolved, self.engine = resolved, AnalyticEngine(fabric, library)
+    def __init__(self, fabric: Fabric, library: Library, resolved: Plan, algorithms: Mapping[str, str] | None) -> None:
+        self.resolved, self.engine = resolved, AnalyticEngine(fabric, library, algorithms)
 
     def run(self, micro_batches: int) -> Execution:
         program = step_program(replace(self.resolved, micro_batches=micro_batches))

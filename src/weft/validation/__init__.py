@@ -1,7 +1,8 @@
 """Predictions against measurements: the published rows in the package, or a user's own.
 
 A suite is a module with ``predict(row, file) -> list[Prediction]``; it says ``unsupported`` with a reason where it
-cannot express a row yet. One row that fails never stops the others.
+cannot express a row yet. One row that fails never stops the others. ``stack_of(row, file)``, where it has one, names
+the software that a row ran on without predicting it.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from weft.errors import UnknownName, WeftError
+from weft.validation.causes import known_cause
 from weft.validation.rows import Prediction, Row, RowFile, read_rows, unsupported
 from weft.validation.summary import Summary, by_group, summarise, worst
 
-SUITES = {name: f"weft.validation.{name}" for name in ("training", "nccl", "topology")}
+SUITES = {name: f"weft.validation.{name}" for name in ("training", "nccl", "topology", "headlines")}
+#: Other names of suites.
+ALIASES = {"collectives": "nccl"}
+ALL = "all"
 
 Predict = Callable[[Row, RowFile], list[Prediction]]
 Progress = Callable[[Iterable[Row], int], Iterable[Row]]
@@ -42,19 +47,32 @@ class Report:
         return summarise(self.predictions)
 
 
+def suites_of(names: Iterable[str]) -> list[str]:
+    """Return the suites that names stand for, each once: ``all`` for every one, ``collectives`` for nccl.
+
+    Raises:
+        UnknownName: no such suite.
+    """
+    found: list[str] = []
+    for name in names:
+        if name != ALL and ALIASES.get(name, name) not in SUITES:
+            raise UnknownName("suite", name, [*SUITES, *ALIASES, ALL])
+        found += SUITES if name == ALL else [ALIASES.get(name, name)]
+    return list(dict.fromkeys(found))
+
+
 def run_suite(name: str, *, only: str | None = None, progress: Progress | None = None) -> Report:
     """Predict the published rows of a suite.
 
     Args:
-        name: a key of `SUITES`.
-        only: keep rows whose id or slug has this text, or matches it as a ``*`` pattern.
+        name: a key of `SUITES`, or another name of one.
+        only: keep rows whose id, slug or software stack has this text, or matches it as a ``*`` pattern.
         progress: wraps the rows to show how far the run is.
 
     Raises:
         UnknownName: no such suite.
     """
-    if name not in SUITES:
-        raise UnknownName("suite", name, SUITES)
+    (name,) = suites_of([name])
     return run_file(read_rows(str(files("weft.validation") / "data" / f"{name}.yaml")), only=only, progress=progress)
 
 
@@ -66,7 +84,7 @@ def run_rows(path: str | os.PathLike[str], *, only: str | None = None, progress:
 def run_file(file: RowFile, *, only: str | None = None, progress: Progress | None = None) -> Report:
     """Predict the rows of an already read file."""
     predict = _suite(file.kind)
-    rows = [row for row in file.rows if only is None or _matches(row, only)]
+    rows = [row for row in file.rows if only is None or _matches(row, file, only)]
     found: list[Prediction] = []
     faults = 0
     for row in progress(rows, len(rows)) if progress else rows:
@@ -94,11 +112,16 @@ def _suite(kind: str) -> Predict:
     return predict
 
 
-def _matches(row: Row, pattern: str) -> bool:
+def _matches(row: Row, file: RowFile, pattern: str) -> bool:
     names = [str(row.get("id", "")), str(row.get("slug", ""))]
-    if any(mark in pattern for mark in "*?["):
-        return any(fnmatchcase(name, pattern) for name in names)
-    return any(pattern in name for name in names)
+    if any(_is_like(name, pattern) for name in names):
+        return True
+    stack_of = getattr(importlib.import_module(SUITES[file.kind]), "stack_of", None) if file.kind in SUITES else None
+    return stack_of is not None and _is_like(stack_of(row, file), pattern)
+
+
+def _is_like(name: str, pattern: str) -> bool:
+    return fnmatchcase(name, pattern) if any(mark in pattern for mark in "*?[") else pattern in name
 
 
 def _labelled(p: Prediction, row: Row) -> Prediction:
@@ -116,10 +139,11 @@ def _labelled(p: Prediction, row: Row) -> Prediction:
         raise ArithmeticError(f"{p.metric}: the prediction {p.predicted} is not a finite number")
     if not p.measured:
         return replace(p, status="unsupported", reason="the measured value is zero, so no relative error is defined")
-    return p
+    return replace(p, cause=known_cause(p.id, p.metric))
 
 
 __all__ = [
+    "ALL",
     "SUITES",
     "Prediction",
     "Report",
@@ -130,6 +154,7 @@ __all__ = [
     "run_file",
     "run_rows",
     "run_suite",
+    "suites_of",
     "summarise",
     "unsupported",
     "worst",

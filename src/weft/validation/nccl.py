@@ -60,6 +60,14 @@ def predict(row: Row, file: RowFile) -> list[Prediction]:
     return found
 
 
+def stack_of(row: Row, file: RowFile) -> str:
+    """The library that a row's collectives ran in; empty where that is not said."""
+    try:
+        return library_for(read_setup(file.conditions(row)).accelerator)
+    except (UnsupportedError, WeftError):
+        return ""
+
+
 def _predict(row: Row, op: str, *, several: bool) -> Prediction:
     kind = _kind(op)
     setup = read_setup(row)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from weft.report.terminal import Column, heading, number, percent, table
+from weft.report.terminal import Column, heading, number, percent, table, width
 from weft.validation import Report
+from weft.validation.baseline import Change, Comparison
 from weft.validation.rows import Prediction
 from weft.validation.summary import Summary, by_group, reasons, summarise, worst
+
+#: Rows that a comparison names of each sort; machines get all.
+_MOST = 20
 
 
 def report_to_dict(reports: Sequence[Report]) -> dict[str, Any]:
@@ -40,6 +45,7 @@ def _row(p: Prediction) -> dict[str, Any]:
         "accelerator": p.accelerator,
         "op": p.op,
         "size_bytes": p.size_bytes,
+        "cause": p.cause,
     }
 
 
@@ -53,12 +59,52 @@ def report_text(report: Report, *, rows: bool = True) -> str:
     furthest = worst(report.predictions)
     if furthest:
         blocks.append(heading("Furthest off") + "\n" + _rows_text(furthest))
+        blocks.append(_causes_text(furthest))
     blocks.append(_sources_text(report))
     why = reasons(report.predictions)
     if why:
         columns = [Column("rows", right=True), Column("cannot be expressed yet because", shrinks=True)]
         blocks.append(table(columns, [(count, reason) for reason, count in why.items()]))
     return "\n\n".join(block for block in blocks if block)
+
+
+def suites_text(reports: Sequence[Report]) -> str:
+    """Lay out the summaries of several suites side by side."""
+    return _summary_text("suite", {report.kind: report.summary for report in reports})
+
+
+def baseline_text(comparison: Comparison) -> str:
+    """Lay out how predictions compare with the baseline, what is worse first."""
+    verdict = "Predictions are no worse than the baseline" if not comparison.worse else "Predictions are worse"
+    blocks = [heading(verdict)]
+    if comparison.figures:
+        blocks.append(_changes_text(comparison.figures, "suite and figure", signed=False))
+    rows = [each for each in comparison.worse if each not in comparison.figures]
+    if rows:
+        blocks.append(_changes_text(rows[:_MOST], "worse"))
+    if comparison.better:
+        blocks.append(_changes_text(comparison.better[:_MOST], "better"))
+    counts = f"{len(rows)} rows worse, {len(comparison.better)} better, {comparison.new} new"
+    return "\n\n".join([*blocks, counts])
+
+
+def _changes_text(changes: Sequence[Change], name: str, *, signed: bool = True) -> str:
+    columns = [Column(name), Column("before", right=True), Column("now", right=True)]
+
+    def shown(value: float | None) -> str:
+        return "not predicted" if value is None else percent(value, 2, signed=signed or value < 0)
+
+    return table(columns, [(f"{each.suite} {each.what}", shown(each.before), shown(each.after)) for each in changes])
+
+
+def _causes_text(predictions: Sequence[Prediction]) -> str:
+    """Why they are far off, where that is known."""
+    known = {f"  {p.id}": p.cause for p in predictions if p.cause}
+    lines = []
+    for name, cause in known.items():
+        indent = " " * (2 + len(name))
+        lines += textwrap.wrap(cause, width(), initial_indent=f"{name}  ", subsequent_indent=indent)
+    return "\n".join([heading("Why, where it is known"), *lines]) if lines else ""
 
 
 def _sources_text(report: Report) -> str:

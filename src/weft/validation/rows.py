@@ -48,8 +48,8 @@ class RowFile:
 class Prediction:
     """What Weft says about one measured value of one row, in the unit that ``metric`` names.
 
-    ``status`` is ``"ok"`` or ``"unsupported"``; then ``reason`` says what cannot be expressed yet. The rest are labels
-    that summaries group by.
+    ``status`` is ``"ok"`` or ``"unsupported"``; then ``reason`` says what cannot be expressed yet. ``cause`` is why
+    it is far off, where that is known. The rest are labels that summaries group by.
     """
 
     id: str
@@ -63,6 +63,7 @@ class Prediction:
     accelerator: str = ""
     op: str = ""
     size_bytes: float | None = None
+    cause: str = ""
 
     @property
     def relative_error(self) -> float | None:

@@ -39,6 +39,14 @@ def predict(row: Row, file: RowFile) -> list[Prediction]:
         return [unsupported(row, str(reason))]
 
 
+def stack_of(row: Row, file: RowFile) -> str:
+    """The software stack of a row's run; empty where the row cannot be expressed."""
+    try:
+        return checked(file.conditions(row)).stack
+    except Inexpressible:
+        return ""
+
+
 def best_run(case: Case) -> StepRun:
     """Run the jobs that the row leaves open and that fit in memory (the first, if none does); return the fastest."""
     fabric = _fabric(case.machine)
@@ -104,7 +112,8 @@ def _tflops(run: StepRun, row: Row) -> float:
     return _flops_per_token(run, row) * _tokens_per_gpu(run, row) / 1e12
 
 
-def _mfu_pct(run: StepRun, row: Row) -> float:
+def mfu_pct(run: StepRun, row: Row) -> float:
+    """MFU as the row's source counts FLOPs, per cent."""
     return 100 * _tflops(run, row) * 1e12 / run.plan.peak
 
 
@@ -135,8 +144,8 @@ _METRICS: dict[str, Callable[[StepRun, Row], float]] = {
     "tokens_per_s_per_gpu": _tokens_per_gpu,
     "tflops_per_gpu": _tflops,
     "tflops_per_gpu_hw": _hardware_tflops,
-    "mfu_pct": _mfu_pct,
-    "mfu_pct_bf16": _mfu_pct,
+    "mfu_pct": mfu_pct,
+    "mfu_pct_bf16": mfu_pct,
 }
 
-__all__ = ["best_run", "predict"]
+__all__ = ["best_run", "mfu_pct", "predict", "stack_of"]

@@ -1,0 +1,164 @@
+"""Which facts of the catalog a part of a step rests on: value, range, source and trust, read from the catalog's parts.
+
+Only the names of facts stand here. What they hold, and who says so, comes from the parts themselves, with the user's
+own laid over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from weft.catalog import Catalog, Part
+from weft.catalog.field_units import field_unit
+from weft.explain.ladder import precision_of
+from weft.workload.roofline import generation_of
+from weft.workload.training import Plan
+
+# By rung, the facts of each kind of part; {p} is the precision. The head and all else outside layers is in 16 bits.
+_ACCELERATOR = {
+    "peak": ("{p}_dense_tflops", "bf16_dense_tflops"),
+    "clock": ("tdp_w",),
+    "products": ("hbm_tBps",),
+    "attention": ("bf16_dense_tflops",),
+    "quantisation": ("hbm_tBps",),
+    "memory": ("hbm_tBps",),
+}
+_KERNELS = {
+    "clock": ("{p}_sustained_frac", "bf16_sustained_frac", "reference_power_w"),
+    "products": (
+        *("{p}_gemm_frac", "{p}_gemm_prologue_k_count", "{p}_gemm_memory_frac"),
+        *("bf16_gemm_frac", "bf16_gemm_prologue_k_count", "bf16_gemm_memory_frac"),
+        *("bf16_small_tile_frac", "unaligned_frac", "multiprocessors_count"),
+    ),
+    "quantisation": ("fp8_cast_frac",),
+    "memory": ("stream_frac",),
+    "overheads": ("launch_us",),
+    "beside": ("overlap_slowdown_frac",),
+}
+_STACK = {
+    "products": ("gemm_x", "gradient_bytes_per_parameter"),
+    "memory": (
+        *("forward_hidden_count", "forward_ffn_count", "backward_hidden_count", "backward_ffn_count"),
+        *("dropout_count", "loss_bytes_per_logit", "optimizer_moved_bytes_per_parameter"),
+        "optimizer_state_bytes_per_parameter",
+    ),
+    "overheads": ("element_kernels_count", "step_overhead_ms", "layer_overhead_us"),
+    "exposed_tp": ("tp_hidden_frac",),
+    "exposed_dp": ("gather_rate_x", "reduce_bytes_per_parameter"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """One fact of one part, as the catalog has it.
+
+    Attributes:
+        kind, part: which part of the catalog.
+        fact: its name there.
+        low, typical, high: in ``unit``.
+        confidence: how far to trust it.
+        flags: what to know before quoting it: recalled, derived, vendor claim, own estimate.
+        sources: (id, title, address) of each; the address is empty where there is none.
+    """
+
+    kind: str
+    part: str
+    fact: str
+    low: float
+    typical: float
+    high: float
+    unit: str
+    confidence: str
+    flags: tuple[str, ...]
+    sources: tuple[tuple[str, str, str], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for machines."""
+        return {
+            "kind": self.kind,
+            "part": self.part,
+            "fact": self.fact,
+            "low": self.low,
+            "typical": self.typical,
+            "high": self.high,
+            "unit": self.unit,
+            "confidence": self.confidence,
+            "flags": list(self.flags),
+            "sources": [{"id": name, "title": title, "url": url} for name, title, url in self.sources],
+        }
+
+
+def cite(catalog: Catalog, part: Part, facts: Iterable[str]) -> Iterator[Citation]:
+    """Yield those facts that a part has."""
+    for name in dict.fromkeys(facts):
+        if name not in part.facts:
+            continue
+        fact = part.facts[name]
+        found = [catalog.source(each) for each in fact.sources]
+        yield Citation(
+            part.kind,
+            part.id,
+            name,
+            fact.low,
+            fact.typical,
+            fact.high,
+            fact.unit or field_unit(name).label,
+            fact.confidence,
+            fact.flags,
+            tuple((each.id, each.title, each.url) for each in found),
+        )
+
+
+def basis_of(name: str, plan: Plan, catalog: Catalog, accelerator: Part) -> tuple[Citation, ...]:
+    """The facts that a bar of the waterfall rests on, less those of the network.
+
+    Args:
+        name: of a `weft.explain.ladder.Rung`, or an entry of the breakdown.
+        plan: the job.
+        catalog: the parts in use.
+        accelerator: its part.
+    """
+    generation = generation_of(catalog, accelerator)
+    precision = precision_of(plan)
+
+    def named(facts: Iterable[str]) -> list[str]:
+        return [fact.format(p=precision) for fact in facts]
+
+    found = [*cite(catalog, accelerator, named(_ACCELERATOR.get(name, ())))]
+    found += cite(catalog, catalog.get("kernels", generation), named(_KERNELS.get(name, ())))
+    lineage = _lineage(catalog, plan.stack.id)
+    for fact in _STACK.get(name, ()):
+        found += _nearest(catalog, lineage, (f"{generation}_{fact}", fact))
+    if name == "attention":
+        found += _attention(catalog, plan, lineage, generation)
+    return tuple(found)
+
+
+def _attention(catalog: Catalog, plan: Plan, lineage: list[Part], generation: str) -> Iterator[Citation]:
+    """The kernel that the stack runs, unless the job says whether it is fused."""
+    kernel, asked = next((part.text("attention") or "" for part in lineage if part.text("attention")), ""), None
+    if plan.job.flash_attention is not None and plan.job.flash_attention is (kernel == "unfused"):
+        asked = "flash2" if plan.job.flash_attention else "unfused"
+    part = catalog.get("attention", asked or kernel)
+    own = [name for name in part.facts if name.startswith(f"{generation}_")]
+    plain = [name for name in part.facts if name.endswith("passes_count")]
+    yield from cite(catalog, part, own or plain or [name for name in part.facts if name.startswith("ampere_")])
+
+
+def _lineage(catalog: Catalog, stack: str) -> list[Part]:
+    """A stack and those it extends, nearest first."""
+    lineage = [catalog.get("stacks", stack)]
+    while (parent := lineage[-1].text("extends")) is not None and len(lineage) < 10:
+        lineage.append(catalog.get("stacks", parent))
+    return lineage
+
+
+def _nearest(catalog: Catalog, lineage: Iterable[Part], names: tuple[str, ...]) -> Iterator[Citation]:
+    """The fact by whichever name comes first, of whichever part is nearest."""
+    for part in lineage:
+        for name in names:
+            if name in part.facts:
+                yield from cite(catalog, part, [name])
+                return
