@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from weft.economics import bill_of_materials
     from weft.fabric import Cluster, Fabric, Node, build_fabric, load_cluster
     from weft.result import Result
-    from weft.workload.spec import Dispatch, Experts, Job, LatentAttention, Model, Outer, Overlap, Parallelism
+    from weft.workload.spec import Dispatch, Experts, Jitter, Job, LatentAttention, Model, Outer, Overlap, Parallelism
 
 __version__ = "0.1.0"
 
@@ -28,6 +28,7 @@ _HOMES = {
     "Dispatch": "weft.workload.spec",
     "Experts": "weft.workload.spec",
     "Fabric": "weft.fabric",
+    "Jitter": "weft.workload.spec",
     "Job": "weft.workload.spec",
     "LatentAttention": "weft.workload.spec",
     "Model": "weft.workload.spec",
@@ -50,6 +51,7 @@ __all__ = [
     "Dispatch",
     "Experts",
     "Fabric",
+    "Jitter",
     "Job",
     "LatentAttention",
     "Model",

@@ -22,6 +22,7 @@ from weft.fabric.routing_options import Routing
 from weft.workload.memory import Memory, memory_of
 from weft.workload.program import Category
 from weft.workload.spec import Job
+from weft.workload.stragglers import straggling_s
 from weft.workload.training import Plan, step_program
 
 if TYPE_CHECKING:
@@ -153,14 +154,20 @@ def run_step(
     whole = resolved.micro_batches
     done = run_folded(runner.run, whole, resolved.mapping.pp) if fold and repeats else run_whole(runner.run, whole)
     links = fluid.link_use(whole - done.left_out) if fluid is not None and watch else None
-    rest = periodic(resolved, runner.engine, done.step_s)
-    parts = done.breakdown_s | ({} if rest is None else rest.breakdown_s)
+    parts, step_s = done.breakdown_s, done.step_s
+    if job.jitter is not None:
+        parts = parts | {"stragglers": straggling_s(resolved, parts["compute"])}
+        step_s += parts["stragglers"]
+    rest = periodic(resolved, runner.engine, step_s)
+    if rest is not None:
+        parts = parts | rest.breakdown_s
+        step_s += sum(rest.breakdown_s.values())
     return StepRun(
         resolved,
         done.execution,
         runner.engine,
         memory,
-        done.step_s if rest is None else sum(parts.values()),
+        step_s,
         parts,
         done.left_out,
         links,

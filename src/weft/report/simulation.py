@@ -17,6 +17,7 @@ _STEP_NAMES = {
     "exposed_ep": "exposed expert-parallel communication",
     "exposed_cp": "exposed context-parallel communication",
     "bubble": "pipeline bubble and waiting",
+    "stragglers": "waiting for the slowest rank",
     "exposed_outer": "exposed exchange of the groups",
     "outer_optimizer": "outer optimizer",
 }

@@ -125,6 +125,15 @@ class Outer(Strict):
     overlap: bool = Field(False, description="exchange beside the inner steps that follow")
 
 
+class Jitter(Strict):
+    """How much the compute of ranks varies; a step waits for the slowest."""
+
+    cv: float = Field(ge=0, le=1, description="coefficient of variation over ranks: deviation over mean")
+    per: Literal["step", "micro_batch"] = Field(
+        "step", description="of a step's compute (clocks, hosts), or of every micro-batch's, each by itself"
+    )
+
+
 class Job(Strict):
     """A whole job file."""
 
@@ -147,4 +156,5 @@ class Job(Strict):
     overlap: Overlap = Overlap()
     dispatch: Dispatch = Dispatch()
     outer: Outer | None = Field(None, description="groups that synchronise only every so often; default: every step")
+    jitter: Jitter | None = Field(None, description="variation of compute over ranks; default: none")
     stack: str = Field("megatron-core", description="software stack whose measured constants apply")
