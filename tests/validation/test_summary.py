@@ -43,6 +43,7 @@ def test_nothing_predicted_gives_no_figures() -> None:
 def test_groups_partition_the_rows_and_hide_where_they_tell_nothing_apart() -> None:
     predictions = [made(1, 1, metric="a", accelerator="x"), made(2, 1, metric="b", accelerator="x")]
     tables = by_group(predictions)
+    assert by_group(predictions, least=2) == {}
     assert list(tables) == ["metric"]
     assert {name: s.n for name, s in tables["metric"].items()} == {"a": 1, "b": 1}
 

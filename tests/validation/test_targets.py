@@ -7,6 +7,7 @@ import statistics
 import pytest
 
 from weft.validation import Report, run_suite
+from weft.validation.baseline import compare, packaged_path, read_baseline
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +79,13 @@ def test_large_collectives_on_nvidia_are_predicted_within_the_bar(nccl: Report) 
     assert len(large) >= 300
     assert statistics.median(large) <= 0.08
     assert sorted(large)[int(0.9 * len(large))] <= 0.20
+
+
+def test_no_prediction_is_worse_than_the_stored_baseline(training: Report, nccl: Report) -> None:
+    """Where a change is meant to move predictions: ``weft validate --suite all --update-baseline``, and say why."""
+    reports = [training, nccl, run_suite("topology"), run_suite("headlines")]
+    baseline = read_baseline(packaged_path())
+    assert baseline.keys() == {report.kind for report in reports}
+    compared = compare(reports, baseline, whole=True)
+    assert compared.worse == ()
+    assert compared.new == 0, "predictions that the baseline does not hold yet"

@@ -99,7 +99,8 @@ def _idle(run: StepRun) -> Iterator[Bar]:
         detail = f"{run.plan.mapping.pp} stages, {parallelism.interleave} chunks each, {count} micro-batches"
         yield Bar("bubble", "pipeline bubble and uneven stages", fill, detail)
     if idle - fill > 0:
-        yield Bar("waiting", "waiting for communication of other stages", idle - fill)
+        others = " of other stages" if run.plan.mapping.pp > 1 else ""
+        yield Bar("waiting", f"waiting for communication{others}", idle - fill)
 
 
 def _bubble_s(plan: Plan) -> float:

@@ -12,6 +12,8 @@ from weft.report.terminal import Column, heading, number, pairs, percent, table,
 _BAR = 24
 #: Changes that are printed; machines get all.
 _MOST = 12
+#: Columns that a table of facts may take where output is piped: their names are long.
+_WIDE = 120
 
 
 def explanation_text(explanation: dict[str, Any]) -> str:
@@ -93,19 +95,23 @@ def _basis(bars: Sequence[dict[str, Any]]) -> str:
             "    " + fact["part"],
             fact["fact"],
             _range(fact),
-            ", ".join([fact["confidence"], *fact["flags"]]),
+            fact["confidence"] + ("*" if fact["flags"] else ""),
             ", ".join(source["id"] for source in fact["sources"]),
         )
         for bar in based
         for fact in bar["basis"]
     ]
     columns = [Column("What it rests on"), Column("fact"), Column("value", right=True)]
-    columns += [Column("trust", shrinks=True), Column("source", shrinks=True)]
-    first, *laid_out = table(columns, rows).splitlines()
+    columns += [Column("trust"), Column("source", shrinks=True)]
+    first, *laid_out = table(columns, rows, limit=max(width(), _WIDE)).splitlines()
     lines = [first]
     for bar in based:
         lines.append(f"  {bar['label']}")
         lines += [laid_out.pop(0) for _ in bar["basis"]]
+    if any(fact["flags"] for bar in based for fact in bar["basis"]):
+        lines.append(
+            "  * recalled, derived from other figures, a vendor's claim or our own estimate: weft catalog show PART"
+        )
     return "\n".join(lines) if rows else ""
 
 

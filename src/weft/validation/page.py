@@ -13,7 +13,7 @@ from weft.validation.rows import Prediction
 from weft.validation.scatter import colours_of, label_of, scatter
 from weft.validation.summary import Summary, by_group, reasons, worst
 
-#: A metric of fewer values is in the tables only.
+#: A metric of fewer values has no plot, and a grouping of smaller groups no table.
 _LEAST_MARKS = 3
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1f2933; --faint: #8a96a3; --paper: #fff; --line: #d5dbe1; }
@@ -51,7 +51,7 @@ def page(reports: Sequence[Report], comparison: Comparison | None = None) -> str
 
 def _section(report: Report) -> str:
     parts = [f"<h2>{escape(report.kind)}</h2>", _plots(report.predictions)]
-    parts += [_summaries(name, group) for name, group in by_group(report.predictions).items()]
+    parts += [_summaries(name, group) for name, group in by_group(report.predictions, least=_LEAST_MARKS).items()]
     if furthest := worst(report.predictions):
         parts += ["<h3>Furthest off</h3>", _rows(furthest)]
     if why := reasons(report.predictions):

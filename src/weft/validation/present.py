@@ -13,6 +13,8 @@ from weft.validation.baseline import Change, Comparison
 from weft.validation.rows import Prediction
 from weft.validation.summary import Summary, by_group, reasons, summarise, worst
 
+#: A grouping whose groups are all smaller tells people nothing.
+_FEW = 3
 #: Rows that a comparison names of each sort; machines get all.
 _MOST = 20
 
@@ -54,7 +56,7 @@ def report_text(report: Report, *, rows: bool = True) -> str:
     blocks = [heading(f"{report.kind}: {len(report.predictions):,} measured values")]
     if rows:
         blocks.append(_rows_text(report.predictions))
-    groups = {"all": {"all": report.summary}, **by_group(report.predictions)}
+    groups = {"all": {"all": report.summary}, **by_group(report.predictions, least=_FEW)}
     blocks += [_summary_text(name, group) for name, group in groups.items()]
     furthest = worst(report.predictions)
     if furthest:

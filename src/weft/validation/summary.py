@@ -82,15 +82,20 @@ GROUPINGS: dict[str, Callable[[Prediction], str]] = {
 }
 
 
-def by_group(predictions: Iterable[Prediction]) -> dict[str, dict[str, Summary]]:
-    """Summarise by each grouping that brings several predictions together and tells others apart, in order of name."""
+def by_group(predictions: Iterable[Prediction], *, least: int = 1) -> dict[str, dict[str, Summary]]:
+    """Summarise by each grouping that tells predictions apart; groups are ordered by name.
+
+    Args:
+        predictions: to group.
+        least: leave out groupings none of whose groups has so many predictions.
+    """
     everything = list(predictions)
     tables = {}
     for name, label in GROUPINGS.items():
         groups: dict[str, list[Prediction]] = defaultdict(list)
         for p in everything:
             groups[label(p)].append(p)
-        if len(groups) > 1 and max(map(len, groups.values())) > 1:
+        if len(groups) > 1 and max(map(len, groups.values())) >= least:
             tables[name] = {group: summarise(groups[group]) for group in sorted(groups) if group}
     return tables
 
