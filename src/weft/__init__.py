@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from weft.catalog import load_catalog
     from weft.economics import bill_of_materials
     from weft.fabric import Cluster, Fabric, Node, build_fabric, load_cluster
-    from weft.workload.spec import Dispatch, Experts, Jitter, Job, LatentAttention, Model, Outer, Overlap, Parallelism
+    from weft.workload.spec import (
+        Dispatch,
+        Experts,
+        Jitter,
+        Job,
+        LatentAttention,
+        Lora,
+        Model,
+        Outer,
+        Overlap,
+        Parallelism,
+    )
 
 __version__ = "0.1.0"
 
@@ -30,6 +41,7 @@ _HOMES = {
     "Jitter": "weft.workload.spec",
     "Job": "weft.workload.spec",
     "LatentAttention": "weft.workload.spec",
+    "Lora": "weft.workload.spec",
     "Model": "weft.workload.spec",
     "Node": "weft.fabric",
     "Outer": "weft.workload.spec",
@@ -53,6 +65,7 @@ __all__ = [
     "Jitter",
     "Job",
     "LatentAttention",
+    "Lora",
     "Model",
     "Node",
     "Outer",
