@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from weft.economics import bill_of_materials
     from weft.fabric import Cluster, Fabric, Node, build_fabric, load_cluster
     from weft.result import Result
-    from weft.workload.spec import Dispatch, Experts, Jitter, Job, LatentAttention, Model, Outer, Overlap, Parallelism
+    from weft.workload.spec import (
+        Dispatch,
+        Experts,
+        Jitter,
+        Job,
+        LatentAttention,
+        Lora,
+        Model,
+        Outer,
+        Overlap,
+        Parallelism,
+    )
 
 __version__ = "0.1.0"
 
@@ -31,6 +42,7 @@ _HOMES = {
     "Jitter": "weft.workload.spec",
     "Job": "weft.workload.spec",
     "LatentAttention": "weft.workload.spec",
+    "Lora": "weft.workload.spec",
     "Model": "weft.workload.spec",
     "Node": "weft.fabric",
     "Outer": "weft.workload.spec",
@@ -54,6 +66,7 @@ __all__ = [
     "Jitter",
     "Job",
     "LatentAttention",
+    "Lora",
     "Model",
     "Node",
     "Outer",

@@ -9,7 +9,7 @@ single rows that are far off have little say (iteratively reweighted, Cauchy's l
 next to each other in size are off together: s² grows by (1+ρ)/(1-ρ), their correlation ρ. With J the Jacobian at the
 end, the covariance of the factors' logarithms is (JᵀWJ/s² + diag(1/sd²))⁻¹ (the Laplace approximation; Gelman et al.,
 Bayesian Data Analysis, chapter 4). A constant whose standard deviation the rows cannot halve is not identified: it goes
-back to the catalog's value, the worst one first, and the others are fitted again.
+back to the catalog's value, the worst first, and the others are fitted again.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 _STEP = 1e-4
 _ROUNDS = 40
 _IDENTIFIED = 0.5
+_UNTOLD = 0.95
 _LEAST_NOISE = 0.01
 _MAD = 1.4826  # median absolute deviation to standard deviation, of a normal distribution
 
@@ -79,13 +80,12 @@ class _Problem:
             self.noise *= float(np.sqrt((1 + rho) / (1 - rho)))
 
     def jacobian(self, x: Floats) -> Floats:
-        """Derivatives of the residuals by central differences; 0 for what is held."""
-        columns = np.zeros((len(self.target), len(x)))
+        """Derivatives of the residuals by one-sided differences; 0 for what is held."""
+        columns, here = np.zeros((len(self.target), len(x))), self.residuals(x)
         for at in np.flatnonzero(self.free):
-            up, down = x.copy(), x.copy()
-            up[at] += _STEP
-            down[at] -= _STEP
-            columns[:, at] = (self.residuals(up) - self.residuals(down)) / (2 * _STEP)
+            moved = x.copy()
+            moved[at] -= _STEP  # down, where no bound is near
+            columns[:, at] = (here - self.residuals(moved)) / _STEP
         return columns
 
     def cost(self, x: Floats) -> float:
@@ -140,17 +140,20 @@ def fit(
     problem = _Problem(predict, measured, follows, np.array(prior_sd, float), np.log(np.array(most, float)))
     free, sd, x = problem.free, problem.sd, np.zeros(len(prior_sd))
     matters = np.zeros(len(x), bool)
+    # From plain least squares, which finds its way from far off, to what single rows do not sway.
+    stages = ((False, False), (False, False), (True, False), (True, False), (True, True))
     while True:
-        # From plain least squares, which finds its way from far off, to what single rows do not sway.
-        for robust, together in ((False, False), (False, False), (True, False), (True, False), (True, True)):
+        for robust, together in stages:
             problem.weigh(x, robust=robust, together=together)
             x = problem.minimise(x)
+        problem.weigh(x)
         jacobian = problem.jacobian(x)
         matters |= np.abs(jacobian).max(axis=0, initial=0.0) > 1e-9
         spread = np.sqrt(np.diag(np.linalg.inv(problem.information(jacobian))))
-        worst = int(np.argmax(np.where(free, spread / sd, 0.0)))
-        if not free.any() or spread[worst] <= _IDENTIFIED * sd[worst]:
+        told = np.where(free, spread / sd, 0.0)
+        if told.max(initial=0.0) <= _IDENTIFIED:
             log_factor = np.minimum(np.where(free, x, 0.0), problem.bound)
             return Fitted(log_factor, spread, free, matters, problem.noise)
-        free[worst] = False
-        x[worst] = 0.0
+        dropped = (told >= min(told.max(), _UNTOLD)) & free
+        free[dropped] = False
+        x[dropped] = 0.0

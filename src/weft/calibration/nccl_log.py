@@ -97,6 +97,7 @@ class _Reader:
         self.kind, self.kind_line = "", 0
         self.limits: tuple[float, float, str] | None = None
         self.headings = 0
+        self.rooted: bool | None = None
         self.last_line = 0
 
     def read(self, kind: str | None, ranks: int | None) -> NcclLog:
@@ -145,6 +146,7 @@ class _Reader:
                 self.device, self.device_line = device[3].strip(), self.last_line
         elif text.startswith("#") and "algbw" in text and "busbw" in text:
             self.headings += 1
+            self.rooted = "root" in text
         elif named := _STARTING.search(text) or _COMMAND.search(text):
             self._named(named[1])
         elif text[:1].isdigit():
@@ -155,6 +157,8 @@ class _Reader:
             found = canonical(name)
         except UnknownName:
             raise self._fail(f"{name} is none of {', '.join(KINDS)}", self.last_line) from None
+        if self.rows and found == self.kind:
+            raise self._fail("a second test begins; give each test a file of its own", self.last_line)
         if self.kind and found != self.kind:
             raise self._fail(
                 f"kinds are mixed: {found} after {self.kind} (line {self.kind_line}); give each test a file of its own",
@@ -171,7 +175,8 @@ class _Reader:
         rest, redop, root = words[3:], "", -1
         if rest and not _NUMBER.match(rest[0]):
             redop, rest = rest[0], rest[1:]
-        if len(rest) in (5, 9) and re.match(r"-?\d+$", rest[0]):
+        whole = bool(rest) and re.match(r"-?\d+$", rest[0]) is not None
+        if whole and (len(rest) in (5, 9) or self.rooted or rest[0] == "-1"):
             root, rest = int(rest[0]), rest[1:]
         if len(rest) not in (4, 8):
             raise self._fail("cut off: the row has too few columns", self.last_line)
@@ -207,8 +212,7 @@ class _Reader:
                     f"cut off: the last row is of {last.size_bytes:.0f} bytes, the header says up to {greatest:.0f}",
                     last.line,
                 )
-        first = self.rows[0]
-        best = min(self.rows, key=lambda row: row.precision)
+        first = best = self.rows[0]
         for row in self.rows:
             apart = abs(row.ratio - best.ratio) > 2 * (row.precision + best.precision)
             if (row.redop, row.root >= 0) != (first.redop, first.root >= 0) or apart:
@@ -217,6 +221,7 @@ class _Reader:
                     " ranks; give each test a file of its own",
                     row.measured.line,
                 )
+            best = min(best, row, key=lambda each: each.precision)
 
     def _ranks(self, asked: int | None) -> int:
         listed = max(self.devices, default=-1) + 1

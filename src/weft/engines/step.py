@@ -69,7 +69,7 @@ class StepRun:
     def model_flops_per_s(self) -> float:
         """Model FLOP/s of one accelerator (no credit for recomputation)."""
         job, model = self.plan.job, self.plan.transformer
-        per_token = model.flops_per_token(job.sequence, causal=job.causal_flops)
+        per_token = model.flops_per_token(job.sequence, causal=job.causal_flops, frozen=job.lora is not None)
         return per_token * self.tokens_per_s / self.plan.mapping.ranks
 
     def exposed_by_bound(self) -> dict[tuple[str, str], float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from weft.workload import layer
+from weft.workload import adapters, layer
 from weft.workload.chunks import Chunk
 from weft.workload.expert_traffic import expert_traffic
 from weft.workload.program import Category, Communication, Operation, Stream
@@ -121,6 +121,8 @@ def _forward_s(plan: Plan, chunk: Chunk) -> float:
             compute += layers * (
                 layer.layer_forward(shard, plan.kernels, stack, sparse).total_s + stack.layer_overhead_s
             )
+    if plan.job.lora is not None:
+        compute += chunk.layers * adapters.forward_s(plan.job.lora, shard, plan.plain_kernels)
     if chunk.embeds:
         compute += layer.embedding_time(shard, plan.plain_kernels)
     if chunk.heads:
@@ -137,7 +139,10 @@ def _backward_s(plan: Plan, chunk: Chunk) -> float:
             again = layer.recompute(shard, plan.kernels, stack, mode, sparse).total_s
             compute += layers * once
             compute += (chunk.recomputed_of_kind(sparse) if mode == "full" else layers) * again
-    if chunk.embeds:
+    if plan.job.lora is not None:
+        compute += chunk.layers * adapters.backward_s(plan.job.lora, shard, plan.plain_kernels)
+        compute += chunk.recomputed * adapters.forward_s(plan.job.lora, shard, plan.plain_kernels)
+    if chunk.embeds and not shard.frozen:
         compute += layer.embedding_time(shard, plan.plain_kernels)
     if chunk.heads:
         compute += (1 + len(chunk.predicts)) * layer.head_backward(shard, plan.plain_kernels, stack)

@@ -17,7 +17,10 @@ from weft.workload.transformer import Transformer
 
 @dataclass(frozen=True)
 class Shard:
-    """One rank's share of a micro-batch: sequences, tokens per sequence on this rank, and its split of the weights."""
+    """One rank's share of a micro-batch: sequences, tokens per sequence on this rank, and its split of the weights.
+
+    Weights that are ``frozen`` have no gradients.
+    """
 
     transformer: Transformer
     sequence: int
@@ -26,6 +29,7 @@ class Shard:
     cp: int
     sequence_parallel: bool
     experts: ExpertShard | None = None
+    frozen: bool = False
 
     @property
     def tokens(self) -> int:
@@ -122,6 +126,8 @@ def layer_backward(shard: Shard, kernels: Kernels, stack: Stack, sparse: bool = 
 
 def weight_gradients(shard: Shard, kernels: Kernels, stack: Stack, sparse: bool = False) -> float:
     """The part of a layer's backward pass that nothing before it waits for, seconds."""
+    if shard.frozen:
+        return 0.0
     # Both operands were quantised for the forward pass and the input gradient.
     out = 2.0 * stack.gradient_bytes
     seconds = sum(kernels.gemm(k, n, m, output_bytes=out, quantised=True) for m, k, n in shard.products(sparse))
@@ -196,6 +202,8 @@ def head_backward(shard: Shard, kernels: Kernels, stack: Stack) -> float:
 
 def head_weight_gradients(shard: Shard, kernels: Kernels, stack: Stack) -> float:
     """The part of the output projection's backward pass that nothing before it waits for, seconds."""
+    if shard.frozen:
+        return 0.0
     columns = -(-shard.transformer.vocab // shard.tp)
     return kernels.gemm(shard.transformer.hidden, columns, shard.tokens, output_bytes=2.0 * stack.gradient_bytes)
 

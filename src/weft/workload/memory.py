@@ -72,12 +72,14 @@ def memory_of(plan: Plan, capacity_bytes: float) -> Memory:
 
 def _stage_memory(plan: Plan, stage: int, capacity_bytes: float) -> Memory:
     parameters, zero = plan.stage_parameters(stage), plan.job.parallelism.zero
-    sharded = plan.held_states(stage)
-    weights = 2.0 * (sharded if zero == 3 and plan.gathers_per_layer else parameters)
+    trained, sharded = plan.trained_in(stage), plan.held_states(stage)
+    # Of frozen parameters, only FSDP spreads the weights.
+    frozen = (parameters - trained) / (plan.shard_ranks if zero == 3 and plan.gathers_per_layer else 1)
+    weights = 2.0 * (frozen + (sharded if zero == 3 and plan.gathers_per_layer else trained))
     if plan.gathers_per_layer and zero == 3:
         # Two layers are gathered at a time beside the resident shard.
         weights += 2 * 2.0 * plan.largest_layer_parameters
-    gradients = plan.stack.gradient_bytes * (sharded if zero >= 2 else parameters)
+    gradients = plan.stack.gradient_bytes * (sharded if zero >= 2 else trained)
     optimizer = plan.stack.optimizer_state_bytes * sharded
     activations = _activations(plan, stage)
     return Memory(weights, gradients, optimizer, activations, capacity_bytes, outer_bytes(plan, stage))
@@ -98,6 +100,7 @@ def _activations(plan: Plan, stage: int) -> float:
             mode=mode,
             experts=shard.experts if sparse else None,
             operand_bytes=plan.kernels.element_bytes,
+            lora=job.lora,
         )
 
     asked, chunks = job.parallelism, plan.chunks[stage]

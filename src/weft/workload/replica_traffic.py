@@ -103,7 +103,7 @@ class ReplicaTraffic:
                 self._summed[self._twin(key)[0]].append(self._exchange(stage, size, "exchange gradients", tuple(ended)))
 
     def _parameters(self, piece: Chunk) -> float:
-        return self.plan.chunk_parameters(piece) + self.plan.expert_parameters(piece)
+        return self.plan.trained_parameters(piece) + self.plan.expert_parameters(piece)
 
     def _twin(self, key: _Key) -> _Key:
         """The other copy of a piece."""

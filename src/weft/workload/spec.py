@@ -111,6 +111,15 @@ class Dispatch(Strict):
     fp8: bool = Field(False, description="tokens go out in 8 bits; results come back in 16")
 
 
+class Lora(Strict):
+    """Low-rank adapters (LoRA) beside frozen matrices: only they are trained."""
+
+    rank: int = Field(gt=0, le=65_536, description="inner width r of an adapter")
+    targets: tuple[Literal["qkv", "attention_out", "ffn_in", "ffn_out"], ...] = Field(
+        ("qkv", "attention_out", "ffn_in", "ffn_out"), min_length=1, description="which matrices of a layer have one"
+    )
+
+
 class Outer(Strict):
     """Groups that train apart and average what they learned every so often (local SGD, DiLoCo)."""
 
@@ -153,6 +162,7 @@ class Job(Strict):
     optimizer: Literal["adam", "sgd"] = Field(
         "adam", description="sgd: with momentum, one moment instead of Adam's two"
     )
+    lora: Lora | None = Field(None, description="train low-rank adapters only; default: all parameters")
     overlap: Overlap = Overlap()
     dispatch: Dispatch = Dispatch()
     outer: Outer | None = Field(None, description="groups that synchronise only every so often; default: every step")

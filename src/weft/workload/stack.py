@@ -14,6 +14,7 @@ from weft.fabric.lookup import named_part
 from weft.workload.attention import Attention, Fused, Unfused
 from weft.workload.experts import ExpertShard
 from weft.workload.roofline import lineage
+from weft.workload.spec import Dispatch, Lora, Overlap
 from weft.workload.transformer import Transformer
 
 
@@ -83,6 +84,19 @@ class Stack:
     step_overhead_s: float
     layer_overhead_s: float
     library: str
+
+    def overlaps_with(self, asked: Overlap) -> frozenset[str]:
+        """What runs beside compute: as a job says, field by field, else as the stack does."""
+        chosen = set(self.overlaps)
+        for name in ("tp", "pp", "dp", "cp", "ep"):
+            if (wanted := getattr(asked, name)) is not None:
+                (chosen.add if wanted else chosen.discard)(name)
+        return frozenset(chosen)
+
+    def dispatches(self, asked: Dispatch) -> str:
+        """How tokens get to experts: as a job says, else as the stack does; what is padded cannot be shared."""
+        padded = asked.capacity_factor is not None
+        return asked.how or ("all_to_all" if padded else self.dispatch)
 
 
 def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | None = None) -> Stack:
@@ -183,6 +197,7 @@ def activation_bytes_per_layer(
     mode: str,
     experts: ExpertShard | None = None,
     operand_bytes: float = 2.0,
+    lora: Lora | None = None,
 ) -> float:
     """Bytes one layer keeps from forward to backward for one micro-batch on one rank.
 
@@ -197,6 +212,7 @@ def activation_bytes_per_layer(
         mode: ``"none"``, ``"selective"`` or ``"full"``.
         experts: the rank's share of the routed experts of a layer that has them; None for a dense layer.
         operand_bytes: of a number that goes into a product of routed experts.
+        lora: adapters beside frozen matrices, whose inputs nobody needs again unless an adapter does.
     """
     tokens = micro_batch * sequence / cp
     outside = tp if sequence_parallel else 1
@@ -206,7 +222,9 @@ def activation_bytes_per_layer(
     # Outside tensor-parallel regions: two norm inputs, inputs of QKV and of the first feed-forward product, two dropout
     # masks.
     narrow = mode == "selective" and model.spec.mla is not None
-    replicated = tokens * model.hidden * ((4.0 if narrow else 8.0) + 2.0 * mask)
+    adapted = set(lora.targets) if lora is not None else {"qkv", "ffn_in", "ffn_out"}
+    inputs = 0.0 if narrow else 2.0 * len(adapted & {"qkv", "ffn_in"})
+    replicated = tokens * model.hidden * (4.0 + inputs + 2.0 * mask)
     # Inside: Q, K, V, the attention output, and the feed-forward activations before and after the non-linearity.
     attention = tokens * 2.0 * (model.o_width + (0.0 if narrow else model.q_width + 2.0 * model.kv_width))
     latents = tokens * 2.0 * model.latent_width
@@ -215,7 +233,7 @@ def activation_bytes_per_layer(
     if experts is not None:
         width, after = experts.moe.shared_ffn, 0.0 if narrow else operand_bytes
         routed = experts.rows * (operand_bytes * model.hidden + (before + after) * experts.width)
-    feed_forward = tokens * width * (before + 2.0)
+    feed_forward = tokens * width * (before + (2.0 if "ffn_out" in adapted else 0.0))
     scores = 0.0
     if stack.attention.stores_scores and mode == "none":
         scores = tokens * model.spec.heads * sequence * (2.0 + 3.0 * mask)

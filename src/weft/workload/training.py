@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from weft.catalog import Catalog, Part
 from weft.errors import ConfigError
+from weft.workload.adapters import check_adapters, layer_adapter_parameters
 from weft.workload.chunks import Chunk, mirrored, recomputing, split_layers, uneven
 from weft.workload.divisions import check_divisions, micro_batches_of
 from weft.workload.experts import expert_shard
@@ -74,6 +75,13 @@ class Plan:
             total += model.vocab * model.hidden
         return total / self.mapping.tp
 
+    def trained_parameters(self, chunk: Chunk) -> float:
+        """Of those, the ones that have gradients: all, or the adapters' alone."""
+        lora = self.job.lora
+        if lora is None:
+            return self.chunk_parameters(chunk)
+        return chunk.layers * layer_adapter_parameters(lora, self.transformer) / self.mapping.tp
+
     def expert_parameters(self, chunk: Chunk) -> float:
         """Parameters of a chunk's routed experts on one rank."""
         own = self.shard.experts
@@ -83,6 +91,10 @@ class Plan:
     def stage_parameters(self, stage: int) -> float:
         """Parameters of a whole stage on one rank."""
         return sum(self.chunk_parameters(chunk) + self.expert_parameters(chunk) for chunk in self.chunks[stage])
+
+    def trained_in(self, stage: int) -> float:
+        """Parameters of a whole stage on one rank that have gradients."""
+        return sum(self.trained_parameters(chunk) + self.expert_parameters(chunk) for chunk in self.chunks[stage])
 
     @property
     def largest_layer_parameters(self) -> float:
@@ -118,7 +130,8 @@ class Plan:
 
     def gathers(self, stage: int, chunk: Chunk) -> list[Communication]:
         """What brings a chunk's 16-bit parameters together from the ranks that share them, experts' apart."""
-        sets = [(self.chunk_parameters(chunk), self.mapping.shard_group(self.shard_ranks, stage))]
+        gathered = self.chunk_parameters if self.gathers_per_layer else self.trained_parameters
+        sets = [(gathered(chunk), self.mapping.shard_group(self.shard_ranks, stage))]
         if experts := self.expert_parameters(chunk):
             sets.append((experts, self.mapping.expert_data_group(stage)))
         rate_x = self.stack.gather_rate_x
@@ -134,7 +147,7 @@ class Plan:
         One reduce-scatter with ZeRO, an all-reduce without; hybrid sharding adds an all-reduce of each shard over its
         replicas.
         """
-        size, rate_x = self.stack.reduce_bytes * self.chunk_parameters(chunk), self.stack.gather_rate_x
+        size, rate_x = self.stack.reduce_bytes * self.trained_parameters(chunk), self.stack.gather_rate_x
         shards, zero = self.mapping.shard_group(self.shard_ranks, stage), self.job.parallelism.zero
         sharded = zero > 0 and self.shard_ranks > 1
         found = []
@@ -152,7 +165,7 @@ class Plan:
 
     def held_states(self, stage: int) -> float:
         """Parameters whose optimizer state a rank of a stage holds."""
-        dense = sum(self.chunk_parameters(chunk) for chunk in self.chunks[stage])
+        dense = sum(self.trained_parameters(chunk) for chunk in self.chunks[stage])
         experts = sum(self.expert_parameters(chunk) for chunk in self.chunks[stage])
         if self.job.parallelism.zero == 0:
             return dense + experts
@@ -194,6 +207,7 @@ def plan(
     transformer = Transformer(model_of(job.model, catalog))
     mapping = grouped(resolve(job, accelerators), job.outer, sites)
     check_divisions(job, transformer, mapping, scale_up)
+    check_adapters(job, transformer)
     generation = generation_of(catalog, accelerator)
     stack = load_stack(catalog, job.stack, generation, flash=job.flash_attention)
     if job.optimizer == "sgd":
@@ -211,6 +225,7 @@ def plan(
         mapping.tp,
         mapping.cp,
         mapping.tp > 1 if sequence_parallel is None else sequence_parallel and mapping.tp > 1,
+        frozen=job.lora is not None,
     )
     precision = "bf16" if job.precision in ("fp16", "bf16") else job.precision
     if precision == "fp32":
@@ -218,7 +233,7 @@ def plan(
             "training in fp32 has no measured kernel efficiencies; use bf16, fp16 or fp8", field="precision"
         )
     if transformer.spec.moe is not None:
-        dispatch = job.dispatch.model_copy(update={"how": _dispatch(job, stack)})
+        dispatch = job.dispatch.model_copy(update={"how": stack.dispatches(job.dispatch)})
         shard = replace(
             shard,
             experts=expert_shard(
@@ -247,7 +262,7 @@ def plan(
         shard=shard,
         micro_batches=micro_batches,
         chunks=mirrored(chunks) if schedule == "dualpipe" else chunks,
-        overlaps=_overlaps(job, stack),
+        overlaps=stack.overlaps_with(job.overlap),
         peak=accelerator.si("bf16_dense_tflops"),
         overlap_slowdown=_overlap_slowdown(catalog, generation, mapping, scale_up),
         per_node=scale_up,
@@ -278,18 +293,3 @@ def _unmeasured(model: Transformer) -> str:
     if not model.spec.attention_sinks:
         return ""
     return "attention with sinks has no measured kernels: it is timed as attention without, and comes out too fast"
-
-
-def _dispatch(job: Job, stack: Stack) -> str:
-    """How tokens get to experts: as the job says, else the stack; what is padded for each expert cannot be shared."""
-    padded = job.dispatch.capacity_factor is not None
-    return job.dispatch.how or ("all_to_all" if padded else stack.dispatch)
-
-
-def _overlaps(job: Job, stack: Stack) -> frozenset[str]:
-    chosen = set(stack.overlaps)
-    for name in ("tp", "pp", "dp", "cp", "ep"):
-        asked = getattr(job.overlap, name)
-        if asked is not None:
-            (chosen.add if asked else chosen.discard)(name)
-    return frozenset(chosen)

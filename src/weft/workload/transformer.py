@@ -231,7 +231,7 @@ class Transformer:
             total += sparse * (matrices * (moe.top_k * moe.ffn + moe.shared_ffn) + self.hidden * moe.experts)
         return total
 
-    def flops_per_token(self, sequence: int, *, causal: bool = False) -> float:
+    def flops_per_token(self, sequence: int, *, causal: bool = False, frozen: bool = False) -> float:
         """Model FLOPs to train on one token, forward and backward, without recomputation and multi-token prediction.
 
         6 per matrix parameter that the token meets, 6 (q + o) keys a layer for attention scores and values (12 h s
@@ -242,10 +242,12 @@ class Transformer:
         Args:
             sequence: tokens per sequence.
             causal: count only the half of the attention matrix that the causal mask keeps.
+            frozen: matrices have no weight gradients (LoRA), 4 instead of 6; adapters are not counted.
         """
         keys = sum(
             share * (model.attended_causal(sequence) if causal else model.attended(sequence))
             for share, model in self.windows()
         )
         attention = self.layers * 6 * (self.q_width + self.o_width) * keys
-        return 6 * self.active_matrix_parameters + attention + 6 * self.hidden * self.vocab
+        each = 4 if frozen else 6
+        return each * self.active_matrix_parameters + attention + each * self.hidden * self.vocab
