@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from weft.api import load_job, simulate
-    from weft.calibration import calibrate_nccl
+    from weft.calibration import calibrate_gpu, calibrate_nccl
     from weft.catalog import load_catalog
     from weft.economics import bill_of_materials
     from weft.fabric import Cluster, Fabric, Node, build_fabric, load_cluster
@@ -51,6 +51,7 @@ _HOMES = {
     "Result": "weft.result",
     "bill_of_materials": "weft.economics",
     "build_fabric": "weft.fabric",
+    "calibrate_gpu": "weft.calibration",
     "calibrate_nccl": "weft.calibration",
     "load_catalog": "weft.catalog",
     "load_cluster": "weft.fabric",
@@ -75,6 +76,7 @@ __all__ = [
     "Result",
     "bill_of_materials",
     "build_fabric",
+    "calibrate_gpu",
     "calibrate_nccl",
     "load_catalog",
     "load_cluster",

@@ -29,7 +29,9 @@ def test_generated_parts_are_current(build: ModuleType) -> None:
             assert path.read_text(encoding="utf-8") == content, f"{path.name} is behind; {REMEDY}"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/validation.md", "docs/fluid.md", "docs/explain.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/validation.md", "docs/fluid.md", "docs/explain.md", "docs/calibration.md"]
+)
 def test_tours_print_what_they_say(build: ModuleType, root: Path, page: str) -> None:
     text = (root / page).read_text(encoding="utf-8")
     assert build.toured(page) == text, f"{page} is behind; {REMEDY}"

@@ -27,7 +27,8 @@ _HOWS = {
 }
 # (what it is, facts, standard deviation of its logarithm)
 _DEVICE = (
-    ("launch", [*(f"launch_{each}_us" for each in _EACH), "switch_launch_us"], _HOST),
+    ("launch", [f"launch_{each}_us" for each in _EACH], _HOST),
+    ("launch of in-network kernels", ["switch_launch_us"], _HOST),
     ("hop of a ring in the node", [f"hop_{each}_us" for each in _EACH], _INSIDE),
     ("hop of a tree in the node", [f"tree_hop_{each}_us" for each in _EACH], _INSIDE),
     ("barrier of in-network kernels, each rank", ["switch_rank_us"], _INSIDE),

@@ -8,7 +8,7 @@ off where a library changes its protocol: s follows from the residuals' median, 
 single rows that are far off have little say (iteratively reweighted, Cauchy's loss; Holland and Welsch 1977). Rows
 next to each other in size are off together: s² grows by (1+ρ)/(1-ρ), their correlation ρ. With J the Jacobian at the
 end, the covariance of the factors' logarithms is (JᵀWJ/s² + diag(1/sd²))⁻¹ (the Laplace approximation; Gelman et al.,
-Bayesian Data Analysis, chapter 4). A constant whose standard deviation the rows cannot halve is not identified: it goes
+Bayesian Data Analysis, chapter 4). A constant whose standard deviation stays above 0.4 of sd is not identified: it goes
 back to the catalog's value, the worst first, and the others are fitted again.
 """
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 _STEP = 1e-4
 _ROUNDS = 40
-_IDENTIFIED = 0.5
+_IDENTIFIED = 0.4
 _UNTOLD = 0.95
 _LEAST_NOISE = 0.01
 _MAD = 1.4826  # median absolute deviation to standard deviation, of a normal distribution

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from weft.cli.calibrate_gpu import calibrate_gpu
+
 app = typer.Typer(
     help="Constants of your own cluster, from what was measured on it.",
     no_args_is_help=True,
@@ -15,9 +17,7 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _group() -> None:
-    """Keep ``nccl`` a subcommand: typer would make a single command the group itself."""
+app.command("gpu", epilog="Example: weft calibrate gpu --accelerator h100_sxm -o mine")(calibrate_gpu)
 
 
 @app.command(

@@ -70,6 +70,10 @@ def calibration_text(found: Calibration) -> str:
         heads = [Column("fitted"), Column("part"), Column("catalog", right=True), Column("now", right=True)]
         heads.append(Column("95 % confidence", right=True))
         sections.append(table(heads, [_line(found, outcome) for outcome in told]))
+    else:
+        sections.append(
+            "These logs tell no constant: the closed forms follow them too poorly, or they have too few rows."
+        )
     if held:
         sections.append(
             table(
