@@ -115,7 +115,7 @@ def test_every_fact_that_the_plan_reads_is_cited(read: set[tuple[str, str]], sta
     plan_on(result.fabric, result.run.plan.job)
     cited = {(fact.kind, fact.fact) for bar in bars for fact in bar.basis}
     # Slowing beside collectives, and traffic, are cited where the step has any.
-    absent = {"overlap_slowdown_frac", "gather_rate_x", "tp_hidden_frac"}
+    absent = {"overlap_slowdown_frac", "gather_rate_x", "tp_hidden_frac", "ep_hidden_frac"}
     assert {(kind, name) for kind, name in read - cited if name not in absent} == set()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from weft.catalog import Catalog, Part
@@ -37,16 +38,17 @@ _KERNELS = {
     "overheads": ("launch_us",),
     "beside": ("overlap_slowdown_frac",),
 }
+# A stack's facts, with or without its generation before them, as patterns: it has one for every kind of work.
 _STACK = {
-    "products": ("gemm_x", "gradient_bytes_per_parameter"),
+    "products": ("gemm_x", "gradient_bytes_*"),
     "memory": (
-        *("forward_hidden_count", "forward_ffn_count", "backward_hidden_count", "backward_ffn_count"),
-        *("dropout_count", "loss_bytes_per_logit", "optimizer_moved_bytes_per_parameter"),
-        "optimizer_state_bytes_per_parameter",
+        *("*_hidden_count", "*_ffn_count", "*_bias_count", "*_passes_count", "dropout_count"),
+        *("loss_bytes_*", "optimizer_*"),
     ),
-    "overheads": ("element_kernels_count", "step_overhead_ms", "layer_overhead_us"),
+    "overheads": ("*_kernels_count", "*_overhead_*", "*_host_*"),
     "exposed_tp": ("tp_hidden_frac",),
-    "exposed_dp": ("gather_rate_x", "reduce_bytes_per_parameter"),
+    "exposed_ep": ("ep_hidden_frac",),
+    "exposed_dp": ("gather_rate_x", "reduce_bytes_*"),
 }
 
 
@@ -129,8 +131,7 @@ def basis_of(name: str, plan: Plan, catalog: Catalog, accelerator: Part) -> tupl
     found = [*cite(catalog, accelerator, named(_ACCELERATOR.get(name, ())))]
     found += cite(catalog, catalog.get("kernels", generation), named(_KERNELS.get(name, ())))
     lineage = _lineage(catalog, plan.stack.id)
-    for fact in _STACK.get(name, ()):
-        found += _nearest(catalog, lineage, (f"{generation}_{fact}", fact))
+    found += _of_stack(catalog, lineage, generation, _STACK.get(name, ()))
     if name == "attention":
         found += _attention(catalog, plan, lineage, generation)
     return tuple(found)
@@ -155,10 +156,15 @@ def _lineage(catalog: Catalog, stack: str) -> list[Part]:
     return lineage
 
 
-def _nearest(catalog: Catalog, lineage: Iterable[Part], names: tuple[str, ...]) -> Iterator[Citation]:
-    """The fact by whichever name comes first, of whichever part is nearest."""
+def _of_stack(
+    catalog: Catalog, lineage: Iterable[Part], generation: str, patterns: tuple[str, ...]
+) -> Iterator[Citation]:
+    """The facts that fit a pattern: of the nearest part that has them, for this generation before those for all."""
+    others = tuple(f"{part.id}_" for part in catalog.parts("kernels") if part.id != generation)
+    seen: set[str] = set()
     for part in lineage:
-        for name in names:
-            if name in part.facts:
+        for name in sorted(part.facts, key=lambda name: not name.startswith(f"{generation}_")):
+            plain = name.removeprefix(f"{generation}_")
+            if plain not in seen and not name.startswith(others) and any(fnmatchcase(plain, p) for p in patterns):
+                seen.add(plain)
                 yield from cite(catalog, part, [name])
-                return

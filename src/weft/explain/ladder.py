@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -69,13 +70,12 @@ def rungs(plan: Plan, accelerator: Part) -> Iterator[Rung]:
     """
     kernels, plain, stack = plan.kernels, plan.plain_kernels, plan.stack
     published = accelerator.si(f"{precision_of(plan)}_dense_tflops"), accelerator.si("bf16_dense_tflops")
+    overheads: dict[str, Any] = {each.name: 0.0 for each in fields(stack) if each.name.endswith("_overhead_s")}
     bare = replace(
         plan,
         kernels=_at_peak(kernels, published[0]),
         plain_kernels=_at_peak(plain, published[1]),
-        stack=replace(
-            stack, attention=_CoreAtPeak(fracs=(1.0, 1.0), saturation=0.0), step_overhead_s=0.0, layer_overhead_s=0.0
-        ),
+        stack=replace(stack, attention=_CoreAtPeak(fracs=(1.0, 1.0), saturation=0.0), **overheads),
         job=plan.job.model_copy(update={"recompute": "none", "recompute_layers": None}),
         chunks=tuple(tuple(replace(chunk, recomputed=0) for chunk in stage) for stage in plan.chunks),
     )
@@ -127,7 +127,7 @@ def _program_s(plan: Plan, micro_batches: int) -> float:
 
 
 def _at_peak(kernels: Kernels, peak: float) -> Kernels:
-    columns = {name: getattr(kernels, name) for name in Kernels.__dataclass_fields__}
+    columns = {each.name: getattr(kernels, each.name) for each in fields(Kernels)}
     return _AtPeak(**{**columns, "peak": peak, "memory_Bps": math.inf, "launch_s": 0.0, "cast_Bps": None})
 
 

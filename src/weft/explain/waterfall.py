@@ -96,7 +96,8 @@ def _idle(run: StepRun) -> Iterator[Bar]:
     unhurried = _bubble_s(run.plan) if idle > 0 else 0.0
     parallelism, count = run.plan.job.parallelism, run.plan.micro_batches
     if (fill := min(idle, unhurried)) > 0:
-        detail = f"{run.plan.mapping.pp} stages, {parallelism.interleave} chunks each, {count} micro-batches"
+        chunks = f", {parallelism.interleave} chunks each" if parallelism.interleave > 1 else ""
+        detail = f"{run.plan.mapping.pp} stages{chunks}, {count} micro-batches"
         yield Bar("bubble", "pipeline bubble and uneven stages", fill, detail)
     if idle - fill > 0:
         others = " of other stages" if run.plan.mapping.pp > 1 else ""
