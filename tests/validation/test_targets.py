@@ -61,6 +61,13 @@ def test_every_stack_is_predicted_and_not_only_the_largest(training: Report, sta
     assert statistics.median(abs(error) for error in _errors(training, stack=stack)) <= 0.10
 
 
+@pytest.mark.parametrize("accelerator", ["a100_sxm_80", "h100_sxm", "h200_sxm", "b200_hgx", "gb200_nvl72"])
+def test_every_accelerator_is_predicted_and_not_only_the_commonest(training: Report, accelerator: str) -> None:
+    errors = _errors(training, accelerator=accelerator)
+    assert len(errors) >= 4
+    assert statistics.median(map(abs, errors)) <= 0.10
+
+
 def test_published_memory_is_met(training: Report) -> None:
     gib = [p for p in training.predictions if p.metric in ("activation_GiB", "param_opt_GiB")]
     assert len(gib) == 16

@@ -54,10 +54,11 @@ def write_overlays(
 def _source(calibration: GpuCalibration) -> dict[str, str]:
     row = calibration.rows[0]
     on = row.device or calibration.accelerator.id
+    errors = ", ".join(f"{group} {error:.1%}" for group, (_, _, error) in calibration.median_errors().items())
     return {
         "title": f"weft calibrate gpu on {on}" + (f", {row.software}" if row.software else ""),
         "kind": "measured",
-        "note": f"{len(calibration.rows)} kernels, median error of the fit {100 * calibration.median_error():.1f} %",
+        "note": f"{len(calibration.rows)} kernels; median errors of the fit: {errors}",
     }
 
 

@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from weft.calibration.nccl_columns import Measured, Row, possible_kinds
 from weft.collectives.kinds import KINDS, canonical
 from weft.errors import ConfigError, UnknownName
 
@@ -26,17 +27,6 @@ _LIMITS = re.compile(r"minBytes\s+(\d+)\s+maxBytes\s+(\d+)\s+step:\s*(\d+)\((\w+
 _LOWERED = re.compile(r"Reducing maxBytes to (\d+)")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$")
 _TYPE = re.compile(r"[a-z]\w*$")
-_REDUCING = ("sum", "prod", "max", "min", "avg", "mulsum", "all")
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One row: the size column, and the time of one call, out of place and (where it was measured) in place."""
-
-    line: int
-    size_bytes: float
-    out_of_place_s: float
-    in_place_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +66,10 @@ def read_nccl_log(path: str | os.PathLike[str], *, kind: str | None = None, rank
     return _Reader(path).read(canonical(kind) if kind else None, ranks)
 
 
-@dataclass(slots=True)
-class _Row:
-    """A row as printed: its measures, and what else tells the collective."""
-
-    measured: Measured
-    redop: str
-    root: int
-    ratio: float
-    precision: float
-    checked_in_place: bool | None
-
-
 class _Reader:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        self.rows: list[_Row] = []
+        self.rows: list[Row] = []
         self.devices: dict[int, str] = {}
         self.device, self.device_line = "", 0
         self.kind, self.kind_line = "", 0
@@ -194,7 +172,7 @@ class _Reader:
         # Both are printed to 0.01 GB/s.
         precision = 0.005 * (1 + ratio) / times[1] if times[1] > 0 else math.inf
         checked = None if rest[3] == "N/A" else len(rest) == 8 and rest[7] != "N/A"
-        self.rows.append(_Row(measured, redop, root, ratio, precision, checked))
+        self.rows.append(Row(measured, redop, root, ratio, precision, checked))
 
     def _number(self, word: str, what: str) -> float:
         if not _NUMBER.match(word):
@@ -253,7 +231,7 @@ class _Reader:
         return round(found)
 
     def _kind(self, asked: str | None, ranks: int) -> str:
-        possible = self._possible(ranks)
+        possible = possible_kinds(min(self.rows, key=lambda row: row.precision), ranks)
         by_name = next((found for found in possible if found in _plain(Path(self.path).name)), None)
         named = self.kind or asked or by_name
         if self.kind and asked and self.kind != asked:
@@ -275,32 +253,6 @@ class _Reader:
                 line,
             )
         return possible[0]
-
-    def _possible(self, ranks: int) -> list[str]:
-        """Collectives whose columns look like these."""
-        row = min(self.rows, key=lambda row: row.precision)
-
-        def near(ratio: float) -> bool:
-            return not math.isfinite(row.precision) or abs(row.ratio - ratio) <= 2 * row.precision + 1e-9
-
-        sums, rooted = row.redop in _REDUCING or not row.redop, row.root >= 0
-        spread = (ranks - 1) / ranks
-        found = {
-            "all_reduce": sums and not rooted and near(2 * spread),
-            "reduce_scatter": sums and not rooted and near(spread),
-            "all_gather": not rooted
-            and row.redop in ("", "none")
-            and near(spread)
-            and row.checked_in_place is not False,
-            "all_to_all": not rooted
-            and row.redop in ("", "none")
-            and near(spread)
-            and row.checked_in_place is not True,
-            "broadcast": row.redop in ("", "none") and (rooted or not row.redop) and near(1.0),
-            "reduce": sums and (rooted or not row.redop) and near(1.0),
-            "send_recv": not rooted and near(1.0),
-        }
-        return [kind for kind, fits in found.items() if fits]
 
     def _fail(self, message: str, line: int | None = None) -> ConfigError:
         return ConfigError(message, file=self.path, line=line)

@@ -41,12 +41,12 @@ def gpu_json(found: GpuCalibration) -> dict[str, Any]:
 def _errors(found: GpuCalibration) -> list[dict[str, Any]]:
     return [
         {
-            "operation": operation,
-            "rows": sum(row.operation == operation for row in found.rows),
-            "median_abs_error_before": found.median_error(operation, before=True),
-            "median_abs_error_after": found.median_error(operation),
+            "group": group,
+            "rows": count,
+            "median_abs_error_before": before,
+            "median_abs_error_after": after,
         }
-        for operation in dict.fromkeys(row.operation for row in found.rows)
+        for group, (count, before, after) in found.median_errors().items()
     ]
 
 
@@ -65,7 +65,7 @@ def gpu_text(found: GpuCalibration) -> str:
         ],
         [
             [
-                each["operation"],
+                each["group"],
                 each["rows"],
                 f"{each['median_abs_error_before']:.1%}",
                 f"{each['median_abs_error_after']:.1%}",

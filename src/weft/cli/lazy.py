@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("weft.cli.compare", "Clusters side by side: size, cost, power, and a job on each."),
     "catalog": ("weft.cli.catalog", "Parts, and where their numbers come from: list, show, search."),
     "validate": ("weft.cli.validate", "Predictions against published measurements, or your own."),
-    "calibrate": ("weft.cli.calibrate", "Constants of your own cluster and GPUs, from what was measured: nccl, gpu."),
+    "calibrate": ("weft.cli.calibrate", "Constants of your own cluster, from measurements: nccl, gpu."),
     "schema": ("weft.cli.schema", "JSON Schema of the cluster, job and scenario files, for editors."),
 }
 

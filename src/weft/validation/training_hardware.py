@@ -30,6 +30,8 @@ _ACCELERATORS = (
     (r"h200.*nvl", None),
     (r"h200", "h200_sxm"),
     (r"h800", "h800_sxm"),
+    (r"gb200", "gb200_nvl72"),
+    (r"b200", "b200_hgx"),
     (r"h100", "h100_sxm"),
 )
 # The networks of the published systems whose rows do not print one, by accelerator: eight adapters a node.
@@ -39,6 +41,8 @@ _NICS = {
     "h100_sxm": (8, 400.0),
     "h200_sxm": (8, 400.0),
     "h800_sxm": (8, 400.0),
+    "b200_hgx": (8, 400.0),
+    "gb200_nvl72": (72, 400.0),
 }
 
 
@@ -64,13 +68,17 @@ def machine_of(row: dict[str, Any]) -> Machine:
         else:
             raise Inexpressible("the number of accelerators is not stated")
     nics, gbps, protocol = _network(row, accelerator)
-    return Machine(
-        accelerator, count, min(int(row.get("per_node") or row.get("gpus_per_node") or 8), count), nics, gbps, protocol
-    )
+    per_node = int(row.get("per_node") or row.get("gpus_per_node") or 8)
+    if accelerator == "gb200_nvl72":
+        # A scale-up domain is a rack of 18 trays; jobs on several take 16 of each, to have powers of two.
+        per_node = 72 if count <= 72 else 64
+    return Machine(accelerator, count, min(per_node, count), nics, gbps, protocol)
 
 
 def _network(row: dict[str, Any], accelerator: str) -> tuple[int, float, str]:
     text = str(row.get("inter") or row.get("host_networking") or "")
+    if accelerator == "gb200_nvl72":
+        text = ""  # what rows print is of a tray
     if "1600 Gbps node-node" in str(row.get("section", "")):
         return 8, 200.0, "roce"
     protocol = (

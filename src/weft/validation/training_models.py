@@ -46,6 +46,8 @@ def model_of(row: dict[str, Any]) -> Model | str:
     source, name = str(row.get("source")), str(row.get("model", ""))
     if source == "foundry" and (match := re.match(r"MPT-(\d+)(b|m)$", name)):
         return f"mpt-{match[1]}{match[2]}"
+    if re.search(r"Llama 2 70B", name, re.I):
+        return "llama2-70b"
     if re.search(r"LLAMA3_70B|Llama 3(\.1)? 70B", name, re.I):
         return "llama3-70b"
     if re.search(r"LLAMA3\.1_405B|Llama 3(\.1)? 405B|Llama-405B", name, re.I):

@@ -15,6 +15,7 @@ from typing import Any
 from weft.errors import ConfigError
 from weft.validation.training_experts import dispatch_of, overlap_of, preset_of
 from weft.validation.training_hardware import Inexpressible, Machine, machine_of
+from weft.validation.training_mlperf import adapters_of, mlperf_precision
 from weft.validation.training_models import model_of
 from weft.workload.spec import Job, Model, Overlap, Parallelism
 
@@ -66,12 +67,13 @@ def case_of(row: dict[str, Any]) -> Case:
         "accelerators": machine.accelerators,
         "sequence": int(row.get("seq") or _default_sequence(source)),
         "global_batch": batch,
-        "precision": _precision(row),
+        "precision": _precision(row, machine.accelerator),
         "recompute": _recompute(row, source),
         "stack": stack,
         "overlap": _overlap(row, source).model_copy(update={"ep": overlap_of(row, preset, degrees["pp"])}),
         "dispatch": dispatch_of(row, preset),
         "flash_attention": None,
+        "lora": adapters_of(row),
     }
     schedule, jobs = str(row.get("schedule") or "1f1b").lower(), []
     for interleave in _interleaves(row, source, model, degrees["pp"]):
@@ -104,9 +106,7 @@ def _refuse(row: dict[str, Any], source: str) -> None:
         raise Inexpressible("the Muon optimizer is not modelled yet")
     if re.search(r"gpt.?oss", name, re.I):
         raise Inexpressible("attention with learned sinks has no measured kernels yet")
-    if "LoRA" in name or "LoRA" in task:
-        raise Inexpressible("LoRA fine-tuning is not modelled yet")
-    if "SFT" in task:
+    if "SFT" in task or "LoRA" in task:
         raise Inexpressible("fine-tuning on packed sequences of varying length is not modelled yet")
     if source in ("llama31_card", "dsv3_report") or "gpu_hours" in (row.get("measured") or {}):
         raise Inexpressible("total GPU-hours with neither layout nor batch stated")
@@ -192,6 +192,8 @@ def _global_batch(row: dict[str, Any], dp: int, source: str) -> int:
 def _micro_batches(row: dict[str, Any], degrees: dict[str, int], batch: int) -> list[int]:
     if row.get("micro_batch"):
         return [int(row["micro_batch"])]
+    if adapters_of(row) is not None:
+        return [1]  # MBS in the benchmark's config_common.sh
     per_replica = batch // degrees["dp"]
     if row.get("local_batch"):
         # torchtitan cuts a rank's local batch into as many micro-batches as there are stages.
@@ -236,7 +238,13 @@ def _sequence_parallel(row: dict[str, Any], source: str) -> bool | None:
     return False if source in ("sc21_fig", "sc21_text", "bloom") or "MT-NLG" in str(row.get("model")) else None
 
 
-def _precision(row: dict[str, Any]) -> str:
+def _precision(row: dict[str, Any], accelerator: str) -> str:
+    if (
+        row.get("source") == "mlperf"
+        and "precision" not in row
+        and ("LoRA" in str(row.get("model")) or "b200" in accelerator)
+    ):
+        return mlperf_precision(row, accelerator)
     text = str(row.get("precision", "")) + str(row.get("technique", ""))
     if re.search(r"fp8|float8", text, re.I):
         return "fp8"
