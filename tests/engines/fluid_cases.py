@@ -25,9 +25,9 @@ def example(name: str) -> Fabric:
 
 
 def examples() -> list[str]:
-    """The names of all clusters among the examples."""
+    """The names of all clusters of several nodes among the examples."""
     single = [path.stem for path in (EXAMPLES / "topologies").glob("*.yaml")]
-    whole = [path.parent.name for path in EXAMPLES.glob("*/cluster.yaml")]
+    whole = [path.parent.name for path in EXAMPLES.glob("*/cluster.yaml") if load_cluster(path).nodes > 1]
     return sorted([f"topologies/{name}" for name in single] + whole)
 
 
