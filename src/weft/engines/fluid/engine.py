@@ -140,10 +140,13 @@ class FluidEngine:
 
     def _advance(self, token: int, flight: _Flight, now_s: float) -> int:
         """Start the next stage that moves anything; the token where there is none."""
-        carried, routed = flight.carried, self.carriage.states[self._state].routed
+        carried = flight.carried
         for stage in range(flight.stage + 1, len(carried.stages)):
             for transfer in carried.stages[stage]:
-                self._start(token, transfer, routed, carried.size_bytes, carried.cap_Bps[stage], now_s)
+                flow = self._next
+                self._next += 1
+                self._communication_of[flow] = token
+                self._start(flow, transfer, carried.size_bytes, carried.cap_Bps[stage], now_s)
                 flight.pending += 1
             if flight.pending:
                 flight.stage = stage
@@ -151,11 +154,10 @@ class FluidEngine:
         del self._flights[token]
         return token
 
-    def _start(self, token: int, transfer: int, routed: int, size: float, cap_Bps: float, now_s: float) -> None:
-        flow = self._next
-        self._next += 1
-        self._communication_of[flow], self._transfer_of[flow] = token, transfer
-        resource, usage = self.carriage.entries(routed, transfer)
+    def _start(self, flow: int, transfer: int, size: float, cap_Bps: float, now_s: float) -> None:
+        """Put a class of transfers on the network, by the routing that holds now."""
+        self._transfer_of[flow] = transfer
+        resource, usage = self.carriage.entries(self.carriage.states[self._state].routed, transfer)
         weight, level = self.carriage.priority(transfer)
         self.network.start(flow, resource, usage, size, now_s, weight=weight, cap_Bps=cap_Bps, level=level)
 
@@ -165,12 +167,7 @@ class FluidEngine:
         for transfer in event.transfers:
             flow = -1 - transfer
             if event.begins:
-                resource, usage = self.carriage.entries(self.carriage.states[self._state].routed, transfer)
-                weight, level = self.carriage.priority(transfer)
-                self._transfer_of[flow] = transfer
-                self.network.start(
-                    flow, resource, usage, math.inf, now_s, weight=weight, cap_Bps=event.cap_Bps, level=level
-                )
+                self._start(flow, transfer, math.inf, event.cap_Bps, now_s)
             else:
                 del self._transfer_of[flow]
                 self.network.cancel(flow, now_s)
