@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from weft.validation import headlines_networks as networks
 from weft.validation import headlines_runs as runs
-from weft.validation.rows import Prediction, Row, RowFile, unsupported
+from weft.validation.rows import Prediction, Row, RowFile
 from weft.validation.topology_fabric import Answer
 from weft.validation.training_hardware import Inexpressible
 
@@ -67,7 +67,7 @@ def predict(row: Row, file: RowFile) -> list[Prediction]:
     else:
         answer = Answer(otherwise=_REASONS.get(slug, "no study predicts this headline"))
     measured = _ends(row["measured"]) if slug != "mosaic_fail100k" else networks.failure_hours(row["measured"])
-    return [_one(row, answer, metric, value) for metric, value in measured.items()]
+    return [answer.predict(row, metric, value) for metric, value in measured.items()]
 
 
 def _ends(measured: dict[str, object]) -> dict[str, object]:
@@ -79,19 +79,3 @@ def _ends(measured: dict[str, object]) -> dict[str, object]:
         else:
             found[metric] = value
     return found
-
-
-def _one(row: Row, answer: Answer, metric: str, measured: object) -> Prediction:
-    if isinstance(measured, bool) or not isinstance(measured, int | float):
-        return unsupported(row, "not a number", metric=metric)
-    if metric not in answer.values:
-        reason = answer.reasons.get(metric, answer.otherwise)
-        return unsupported(row, reason, metric=metric, measured=float(measured))
-    return Prediction(
-        str(row.get("id", "")),
-        metric,
-        float(answer.values[metric]()),
-        float(measured),
-        reason=answer.note,
-        source=str(row.get("source", "")),
-    )

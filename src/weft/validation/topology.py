@@ -14,7 +14,7 @@ from weft.errors import WeftError
 from weft.validation import topology_designs as designs
 from weft.validation import topology_studies as studies
 from weft.validation import topology_systems as systems
-from weft.validation.rows import Prediction, Row, RowFile, unsupported
+from weft.validation.rows import Prediction, Row, RowFile
 from weft.validation.topology_fabric import Answer
 
 #: Each knows rows of one kind, and says None to others. The first that knows a row answers it.
@@ -47,20 +47,4 @@ def predict(row: Row, file: RowFile) -> list[Prediction]:
     except ValidationError as error:  # the row's conditions make no valid cluster
         problem = error.errors(include_url=False)[0]
         answer = Answer(otherwise=f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}")
-    return [_one(row, answer, metric, measured) for metric, measured in row["measured"].items()]
-
-
-def _one(row: Row, answer: Answer, metric: str, measured: object) -> Prediction:
-    if isinstance(measured, bool) or not isinstance(measured, int | float):
-        return unsupported(row, "not a number", metric=metric)
-    if metric not in answer.values or metric in answer.reasons:
-        reason = answer.reasons.get(metric, answer.otherwise)
-        return unsupported(row, reason, metric=metric, measured=float(measured))
-    return Prediction(
-        str(row.get("id", "")),
-        metric,
-        float(answer.values[metric]()),
-        float(measured),
-        reason=answer.note,
-        source=str(row.get("source", "")),
-    )
+    return [answer.predict(row, metric, measured) for metric, measured in row["measured"].items()]

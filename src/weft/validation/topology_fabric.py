@@ -14,6 +14,7 @@ from weft.economics import BillOfMaterials, bill_of_materials
 from weft.errors import ConfigError
 from weft.fabric import Cluster, Domain, Fabric, Kind, build_fabric
 from weft.fabric.hardware import switch_ports
+from weft.validation.rows import Prediction, Row, unsupported
 
 #: Lines of a bill that the published costs count: the network without the hosts' NICs.
 NETWORK_KINDS = ("switch", "ocs", "module", "fibre", "cable")
@@ -35,6 +36,22 @@ class Answer:
     reasons: Mapping[str, str] = field(default_factory=dict)
     otherwise: str = "not a count, cost or power that follows from the structure"
     note: str = ""
+
+    def predict(self, row: Row, metric: str, measured: object) -> Prediction:
+        """One measured value of the row beside what the study says of it, or why it says nothing."""
+        if isinstance(measured, bool) or not isinstance(measured, int | float):
+            return unsupported(row, "not a number", metric=metric)
+        if metric not in self.values or metric in self.reasons:
+            reason = self.reasons.get(metric, self.otherwise)
+            return unsupported(row, reason, metric=metric, measured=float(measured))
+        return Prediction(
+            str(row.get("id", "")),
+            metric,
+            float(self.values[metric]()),
+            float(measured),
+            reason=self.note,
+            source=str(row.get("source", "")),
+        )
 
 
 def whole_number(row: Mapping[str, Any], key: str, default: int, *, least: int = 1, most: int = 10_000_000) -> int:
