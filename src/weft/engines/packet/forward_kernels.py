@@ -1,0 +1,134 @@
+"""Which port a switch sends a packet to: table, and among equal next hops a hash, queues, or turns.
+
+A switch's table has a set of next hops for each edge switch; a host's edge knows its port. A packet with an edge to go
+by (Valiant) takes the table of that edge first. Virtual channels count hops, so that no packet ever waits for one of a
+lower number (K. Günther, IEEE Trans. Commun. 29, 1981).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from weft._jit import kernel
+from weft.engines.packet.code_kernels import (
+    FIRST,
+    FLOWLETS,
+    IN_TURN,
+    NOTHING,
+    SHORTEST_QUEUE,
+    TWO_CHOICES,
+    UGAL,
+    VALIANT,
+)
+from weft.engines.packet.random_kernels import below
+from weft.engines.packet.record_kernels import (
+    World,
+    distances,
+    edge_switches,
+    flowlets,
+    hop_sets,
+    hosts,
+    next_sets,
+    packets,
+    ports,
+    set_ports,
+    switches,
+)
+from weft.routing.hash_kernels import mix
+
+_HIGH = np.uint64(32)
+
+
+@kernel
+def next_port(w: World, p: int, node: int) -> int:
+    """Return the port that a packet leaves a switch by; -1 where there is no way."""
+    packet = packets(w, p)
+    host = hosts(w, packet.dst)
+    edge = host.edge
+    if packet.flags & FIRST:
+        packet.flags &= ~FIRST
+        if w.way == VALIANT or w.way == UGAL:
+            _detour(w, p, node, edge)
+    if packet.via >= 0:
+        if edge_switches(w, packet.via).row == node:
+            packet.via = NOTHING
+        else:
+            edge = packet.via
+    if edge_switches(w, edge).row == node:
+        return np.int64(host.down)
+    hops = next_sets(w, node * w.edges + edge).set
+    if hops < 0:
+        return np.int64(NOTHING)
+    first, count = hop_sets(w, hops).first, hop_sets(w, hops).count
+    if count == 1:
+        return np.int64(set_ports(w, first).row)
+    if packet.level > 0:
+        if w.switch_choice == SHORTEST_QUEUE:
+            return shortest(w, first, count)
+        if w.switch_choice == TWO_CHOICES:
+            a, b = np.int64(set_ports(w, first + below(w, count)).row), np.int64(set_ports(w, first + below(w, count)).row)
+            return a if ports(w, a).queued <= ports(w, b).queued else b
+        if w.switch_choice == IN_TURN:
+            turn = switches(w, node).turn
+            switches(w, node).turn = turn + 1
+            return np.int64(set_ports(w, first + turn % count).row)
+        if w.switch_choice == FLOWLETS:
+            return _flowlet(w, p, node, first, count)
+    return np.int64(set_ports(w, first + _hash(w, p, node, count)).row)
+
+
+@kernel
+def _hash(w: World, p: int, node: int, count: int) -> int:
+    """Return what a packet's headers hash to at a switch, below ``count``."""
+    packet = packets(w, p)
+    key = (np.uint64(packet.flow) << _HIGH) ^ (np.uint64(packet.entropy) << np.uint64(1)) ^ np.uint64(packet.kind > 1)
+    return np.int64(mix(key ^ switches(w, node).salt) % np.uint64(count))
+
+
+@kernel
+def shortest(w: World, first: int, count: int) -> int:
+    """Return the port of a set that has the least data before it and is up; the first of equals after a random one."""
+    start = below(w, count)
+    best, least = np.int64(set_ports(w, first + start).row), np.int64(1) << 62
+    for i in range(count):
+        q = np.int64(set_ports(w, first + (start + i) % count).row)
+        waiting = ports(w, q).queued if ports(w, q).up and ports(w, q).paused == 0 else np.int64(1) << 61
+        if waiting < least:
+            best, least = q, waiting
+    return best
+
+
+@kernel
+def _flowlet(w: World, p: int, node: int, first: int, count: int) -> int:
+    """Keep a flow's port until it has paused for long enough that what comes next cannot overtake."""
+    memory = flowlets(w, node * w.flows + packets(w, p).flow)
+    now = w.now
+    choice = memory.choice
+    if choice == 0 or now - memory.last_ps > w.flowlet_ps:
+        choice = shortest(w, first, count) + 1
+        memory.choice = choice
+    memory.last_ps = now
+    return np.int64(choice - 1)
+
+
+@kernel
+def _detour(w: World, p: int, node: int, edge: int) -> None:
+    """Choose an edge to go by: a random one (Valiant), or that if its way is shorter by hops x queue (UGAL-L).
+
+    J. Kim et al., Technology-driven, highly-scalable Dragonfly topology, ISCA 2008: a router compares the queues of
+    its own ports only.
+    """
+    edges = w.edges
+    via = below(w, edges)
+    if edge_switches(w, edge).row == node or via == edge or edge_switches(w, via).row == node:
+        return
+    if w.way == UGAL:
+        direct, round_about = next_sets(w, node * w.edges + edge).set, next_sets(w, node * w.edges + via).set
+        near = shortest(w, hop_sets(w, direct).first, hop_sets(w, direct).count)
+        far = shortest(w, hop_sets(w, round_about).first, hop_sets(w, round_about).count)
+        near_hops = distances(w, node * w.edges + edge).hops
+        far_hops = distances(w, node * w.edges + via).hops
+        far_hops += distances(w, edge_switches(w, via).row * w.edges + edge).hops
+        if ports(w, near).queued * near_hops <= ports(w, far).queued * far_hops + w.mtu:
+            return
+    packets(w, p).via = via

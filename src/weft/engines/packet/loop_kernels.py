@@ -1,0 +1,223 @@
+"""The loop: take the next event, let the part of the network act that it concerns, until there is reason to come back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from weft._jit import kernel
+from weft.engines.packet import control_kernels as control
+from weft.engines.packet.code_kernels import (
+    ACK,
+    ARRIVE,
+    CNP,
+    CREDIT,
+    DATA,
+    FINISHED,
+    FREE,
+    FULL,
+    GATE,
+    GRANT,
+    HEARD,
+    IDLE,
+    KINDS,
+    NACK,
+    NOTHING,
+    PACE,
+    PULL,
+    REACHED,
+    RTS,
+    START,
+    THROTTLE,
+    TICK,
+    TIMER,
+    TRIMMED,
+)
+from weft.engines.packet.event_kernels import at_time, next_time, take
+from weft.engines.packet.forward_kernels import next_port
+from weft.engines.packet.pool_kernels import free_packet
+from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, may_send, release, serve
+from weft.engines.packet.random_kernels import unit
+from weft.engines.packet.record_kernels import World, hosts, inlets, packets, ports, queues, rings, senders, tally
+from weft.engines.packet.receiver_kernels import get_data, get_request, get_trimmed, grant, throttle
+from weft.engines.packet.sender_kernels import (
+    get_ack,
+    get_nack,
+    get_notice,
+    get_pull,
+    join,
+    permitted,
+    send,
+    start_flow,
+    timer,
+    want,
+)
+
+_LOOK = 256  # events between looks at how full the tables are
+SLACK = 16 * _LOOK  # rows that are kept free, more than so many events can fill
+
+
+@kernel
+def run(world: Any, until: int) -> int:
+    """Go on until a time, the end of all flows, or something that Python must see to; return why.
+
+    O(events): each takes constant time, and some ten to a hundred nanoseconds.
+    """
+    w = world[0]
+    w.ended_count = 0
+    countdown = 0
+    while True:
+        if countdown == 0:
+            if _full(w):
+                return FULL
+            countdown = _LOOK
+        countdown -= 1
+        time = next_time(w)
+        if time == np.iinfo(np.int64).max:
+            return FINISHED if w.running == 0 else IDLE
+        if time > until:
+            return REACHED
+        what = take(w)
+        w.event_count += 1
+        kind, index = what % KINDS, what // KINDS
+        if kind == ARRIVE:
+            _arrive(w, index)
+        elif kind == FREE:
+            if finish(w, index):
+                _go_on(w, index)
+        elif kind == START:
+            if w.free_slot == 0:
+                at_time(w, w.now, START, index)
+                return FULL
+            start_flow(w, index)
+        elif kind == TIMER:
+            timer(w, index)
+        elif kind == PACE:
+            senders(w, index).pacing = 0
+            want(w, index)
+        elif kind == GRANT:
+            grant(w, index)
+        elif kind == TICK:
+            control.ticked(w, index)
+        elif kind == GATE:
+            q = index // 128
+            gate(w, q, index // 2 % 64, index % 2)
+            if ports(w, q).serving == NOTHING:
+                _go_on(w, q)
+        elif kind == CREDIT:
+            q, level = index >> 26, (index >> 20) & 63
+            inlets(w, q * w.classes + level).credit += index & 0xFFFFF
+            if ports(w, q).serving == NOTHING:
+                _go_on(w, q)
+        elif kind == THROTTLE:
+            throttle(w, index)
+            if w.running > 0:
+                spread = (0.75 + unit(w) / 2) * 1.5  # so that hosts do not act in step
+                at_time(w, w.now + np.int64(spread * w.network_rtt_ps), THROTTLE, index)
+        if w.ended_count > 0 and w.stop_on_end:
+            return HEARD
+
+
+@kernel
+def _full(w: World) -> bool:
+    """Whether a table may not hold what the next few hundred events can add."""
+    if w.free_packets < SLACK or w.heaped + SLACK > w.heap_rows or w.ended_count + SLACK > w.ended_rows:
+        return True
+    for ring in range(w.ring_rows):
+        r = rings(w, ring)
+        if r.tail - r.head + SLACK > r.mask + 1:
+            return True
+    return False
+
+
+@kernel
+def _arrive(w: World, p: int) -> None:
+    """A packet has come to the end of a link."""
+    packet = packets(w, p)
+    q = packet.port
+    port = ports(w, q)
+    if not port.up:
+        tally(w, q).dropped += 1
+        free_packet(w, p)
+        return
+    if port.to_host >= 0:
+        _consume(w, p, q)
+        return
+    if not admit(w, p, q):
+        return
+    packet.hops = min(254, packet.hops + 1)
+    out = next_port(w, p, port.to_node)
+    if out == NOTHING:
+        tally(w, q).dropped += 1
+        release(w, packet.inlet, packet.size)
+        free_packet(w, p)
+        return
+    if w.lanes > 1 and packet.level > 0:
+        packet.level = senders(w, packet.flow).level + min(packet.hops - 1, w.lanes - 1)
+    enqueue(w, p, out)
+
+
+@kernel
+def _consume(w: World, p: int, q: int) -> None:
+    """A packet has come to its host."""
+    if admit(w, p, q):
+        packet = packets(w, p)
+        release(w, packet.inlet, packet.size)
+        kind = packet.kind
+        if kind == DATA:
+            get_data(w, p)
+        elif kind == ACK:
+            get_ack(w, p)
+        elif kind == TRIMMED:
+            get_trimmed(w, p)
+        elif kind == NACK:
+            get_nack(w, p)
+        elif kind == PULL:
+            get_pull(w, p)
+        elif kind == RTS:
+            get_request(w, p)
+        elif kind == CNP:
+            get_notice(w, p)
+        free_packet(w, p)
+
+
+@kernel
+def _go_on(w: World, q: int) -> None:
+    """Let an idle port send what is next: a switch's from its queues, a host's by turns with its flows."""
+    h = ports(w, q).host
+    if h < 0:
+        serve(w, q)
+        return
+    host = hosts(w, h)
+    control_waits = queues(w, q * w.classes).count > 0
+    if control_waits and host.active > 0:
+        host.crt = (host.crt + 1) % (w.control_per_data + 1)
+        if host.crt != 0:
+            serve(w, q)
+            return
+    while host.active > 0:
+        f = np.int64(host.head)
+        sender = senders(w, f)
+        if not may_send(w, q, sender.level, w.mtu):
+            break  # paused; the gate or the credit goes on
+        if not permitted(w, f):
+            _leave_list(w, h)
+            continue
+        send(w, f)
+        _leave_list(w, h)
+        if permitted(w, f):
+            join(w, f)
+        return
+    if control_waits:
+        serve(w, q)
+
+
+@kernel
+def _leave_list(w: World, h: int) -> None:
+    """Take the first flow out of a host's list."""
+    host = hosts(w, h)
+    sender = senders(w, host.head)
+    host.head = sender.next
+    host.active -= 1
+    sender.listed = 0

@@ -1,0 +1,64 @@
+"""Rows of tables by address, for compiled code.
+
+A packet simulation has some thirty tables. Handing them from function to function as arrays costs more than the work:
+each is seven words, and compilers give up on functions of two hundred arguments. Here all functions take one record,
+the world, that holds the tables' addresses; a row is its address, and reading a field of it is one load.
+
+The tables themselves are NumPy arrays that the simulation owns; nothing here outlives them. With
+``NUMBA_DISABLE_JIT=1`` rows are found by address among the arrays that were announced by `announce`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+Rows = Callable[[Any, Any], Any]
+_announced: dict[int, npt.NDArray[np.uint8]] = {}
+_views: dict[tuple[int, int], Any] = {}
+
+
+def table(name: str, dtype: np.dtype[Any]) -> Rows:
+    """Return a function that takes the world and a row's number, and gives the row of a table as a record.
+
+    Args:
+        name: the world's field that holds the table's address.
+        dtype: of the rows.
+    """
+    if numba.config.DISABLE_JIT:
+
+        def find(world: Any, index: int) -> Any:
+            key = (int(world[name]), id(dtype))
+            if key not in _views:
+                _views[key] = _announced[key[0]].view(dtype).view(np.recarray)
+            return _views[key][int(index)]
+
+        return find
+    record = numba.from_dtype(dtype)
+
+    @intrinsic
+    def row(typing_context: Any, world: Any, index: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            address = context.get_getattr(world, name)(context, builder, world, args[0], name)
+            offset = builder.mul(args[1], cgutils.intp_t(dtype.itemsize))
+            return builder.inttoptr(builder.add(address, offset), context.get_value_type(record))
+
+        return record(world, types.int64), code
+
+    return row
+
+
+def announce(table: npt.NDArray[Any]) -> int:
+    """Return a table's address; without compilation, remember where it is."""
+    address = int(table.ctypes.data)
+    if numba.config.DISABLE_JIT:
+        _announced[address] = table.view(np.uint8).reshape(-1)
+        for key in [key for key in _views if key[0] == address]:
+            del _views[key]
+    return address

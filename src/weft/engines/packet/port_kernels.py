@@ -1,0 +1,338 @@
+"""Ports: packets wait in queues of their class, are sent one at a time, and keep links from filling what is beyond.
+
+A port holds data up to a limit of its own, or of a buffer that its switch shares by dynamic thresholds (A. Choudhury
+and E. Hahne, IEEE/ACM Trans. Netw. 6, 1998); beyond it a packet is dropped, or trimmed to its header, which goes with
+control packets (M. Handley et al., NDP, SIGCOMM 2017). Marks of congestion are put on as a packet leaves, by what it
+leaves behind. In lossless networks what a switch holds is counted for the link it came by, and the link is paused
+(IEEE 802.1Qbb) or has credits (InfiniBand). Class 0 is control's, before all others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from weft._jit import kernel
+from weft.engines.packet.code_kernels import (
+    ARRIVE,
+    CREDIT,
+    CREDITS,
+    DATA,
+    ECN,
+    FREE,
+    GATE,
+    LAST_HOP,
+    NOTHING,
+    PAUSES,
+    TRIMMED,
+    TRIMS,
+)
+from weft.engines.packet.event_kernels import after, at_time
+from weft.engines.packet.pool_kernels import free_packet
+from weft.engines.packet.random_kernels import unit
+from weft.engines.packet.record_kernels import World, inlets, packets, ports, quanta, queues, switches, tally, telemetry
+
+
+@kernel
+def enqueue(w: World, p: int, q: int) -> None:
+    """Put a packet before a port, send it if the port is idle; trim or drop it where there is no room."""
+    port, packet = ports(w, q), packets(w, p)
+    if not port.up:
+        _drop(w, p, q)
+        return
+    packet.port = q
+    if packet.level > 0:
+        if port.queued + packet.size > _room(w, q) and not _make_room(w, p, q):
+            return
+    if packet.level == 0 and queues(w, q * w.classes).bytes + packet.size > port.limit_control:
+        _drop(w, p, q)
+        return
+    if packet.level > 0:
+        port.queued += packet.size
+        tally(w, q).most_queued = max(tally(w, q).most_queued, port.queued)
+        if port.node >= 0:
+            switches(w, port.node).held += packet.size
+    queue = queues(w, q * w.classes + packet.level)
+    if port.serving == NOTHING and queue.count == 0 and may_send(w, q, packet.level, packet.size):
+        begin(w, p, q)
+        return
+    packet.next = NOTHING
+    if queue.count == 0:
+        queue.head = p
+    else:
+        packets(w, queue.tail).next = p
+    queue.tail = p
+    queue.count += 1
+    queue.bytes += packet.size
+
+
+@kernel
+def _room(w: World, q: int) -> int:
+    """Return how many bytes of data may be before a port."""
+    port = ports(w, q)
+    if w.full == PAUSES or w.full == CREDITS or port.host >= 0:
+        return np.int64(1) << 60
+    if w.shared > 0:
+        return np.int64(w.shared_alpha * (w.shared - switches(w, port.node).held))
+    return port.limit
+
+
+@kernel
+def _make_room(w: World, p: int, q: int) -> bool:
+    """Deal with data for a full port; whether the packet, as it is now, still goes there.
+
+    Of the newest two, one is trimmed at random, so that flows in step do not always lose the same one (NDP).
+    """
+    port, packet = ports(w, q), packets(w, p)
+    if w.full != TRIMS:
+        _drop(w, p, q)
+        return False
+    queue = queues(w, q * w.classes + packet.level)
+    if queue.count > 0 and unit(w) < 0.5 and packets(w, queue.tail).kind == DATA:
+        tail = queue.tail
+        held = packets(w, tail).size
+        _exchange(w, p, tail)  # the newest leaves the queue as p, and p stays in its place
+        queue.bytes += packets(w, tail).size - held
+        port.queued += packets(w, tail).size - held
+        switches(w, port.node).held += packets(w, tail).size - held
+    release(w, packets(w, p).inlet, packets(w, p).size)
+    packet.inlet = NOTHING
+    packet.kind = TRIMMED
+    packet.size = w.control_size
+    packet.level = 0
+    if port.to_host >= 0:
+        packet.flags |= LAST_HOP
+    tally(w, q).trimmed += 1
+    return True
+
+
+@kernel
+def _exchange(w: World, a: int, b: int) -> None:
+    """Let two packets change places in the table; their places in queues stay."""
+    x, y = packets(w, a), packets(w, b)
+    x.flow, y.flow = y.flow, x.flow
+    x.seq, y.seq = y.seq, x.seq
+    x.size, y.size = y.size, x.size
+    x.inlet, y.inlet = y.inlet, x.inlet
+    x.dst, y.dst = y.dst, x.dst
+    x.via, y.via = y.via, x.via
+    x.entropy, y.entropy = y.entropy, x.entropy
+    x.kind, y.kind = y.kind, x.kind
+    x.flags, y.flags = y.flags, x.flags
+    x.level, y.level = y.level, x.level
+    x.hops, y.hops = y.hops, x.hops
+    x.word, y.word = y.word, x.word
+    for hop in range(w.int_hops):
+        m, n = telemetry(w, a * w.int_hops + hop), telemetry(w, b * w.int_hops + hop)
+        m.queued, n.queued = n.queued, m.queued
+        m.sent_bytes, n.sent_bytes = n.sent_bytes, m.sent_bytes
+        m.at_ps, n.at_ps = n.at_ps, m.at_ps
+        m.ps_per_byte, n.ps_per_byte = n.ps_per_byte, m.ps_per_byte
+
+
+@kernel
+def _drop(w: World, p: int, q: int) -> None:
+    tally(w, q).dropped += 1
+    release(w, packets(w, p).inlet, packets(w, p).size)
+    free_packet(w, p)
+
+
+@kernel
+def may_send(w: World, q: int, level: int, size: int) -> bool:
+    """Whether the far end lets a port send a packet of a class."""
+    port = ports(w, q)
+    if not port.up or (port.paused >> np.uint64(level)) & np.uint64(1):
+        return False
+    if w.full == CREDITS and level > 0:
+        return inlets(w, q * w.classes + level).credit >= size
+    return True
+
+
+@kernel
+def begin(w: World, p: int, q: int) -> None:
+    """Begin to send a packet."""
+    port, packet = ports(w, q), packets(w, p)
+    port.serving = p
+    port.serving_size = packet.size
+    port.serving_inlet = packet.inlet
+    port.serving_level = packet.level
+    packet.port = q
+    if w.full == CREDITS and packet.level > 0:
+        inlets(w, q * w.classes + packet.level).credit -= packet.size
+    if packet.size == w.mtu:
+        after(w, port.ring_full, FREE, q)
+    elif packet.size == w.control_size:
+        after(w, port.ring_control, FREE, q)
+    else:
+        at_time(w, w.now + np.int64(packet.size * port.ps_per_byte + 0.5), FREE, q)
+    if port.cut:
+        _mark(w, p, q, port.queued - packet.size)
+        after(w, port.ring_wire, ARRIVE, p)
+
+
+@kernel
+def finish(w: World, q: int) -> bool:
+    """A packet's last bit is out; whether the port is free (it is not while it sends the packet again)."""
+    port = ports(w, q)
+    p, size = port.serving, port.serving_size
+    if p == NOTHING:
+        return True
+    if port.loss > 0 and port.up and unit(w) < -np.expm1(size * np.log1p(-port.loss)):
+        if port.retry_ps > 0:
+            tally(w, q).retried += 1
+            at_time(w, w.now + port.retry_ps + np.int64(size * port.ps_per_byte + 0.5), FREE, q)
+            return False
+        tally(w, q).lost += 1
+        if not port.cut:
+            _leave(w, q)
+            free_packet(w, p)
+            return True
+    w.hops += 1
+    w.moved = w.now
+    port.sent_bytes += size
+    port.sent_packets += 1
+    _leave(w, q)
+    if port.cut:
+        return True
+    if not port.up:
+        tally(w, q).dropped += 1
+        free_packet(w, p)
+        return True
+    _mark(w, p, q, port.queued)
+    after(w, port.ring_wire, ARRIVE, p)
+    return True
+
+
+@kernel
+def _leave(w: World, q: int) -> None:
+    """What was being sent is out of the port and of its switch."""
+    port = ports(w, q)
+    port.serving = NOTHING
+    if port.serving_level > 0:
+        port.queued -= port.serving_size
+        if port.node >= 0:
+            switches(w, port.node).held -= port.serving_size
+    release(w, port.serving_inlet, port.serving_size)
+
+
+@kernel
+def _mark(w: World, p: int, q: int, behind: int) -> None:
+    """Mark congestion, by RED on what waits now (a step where both thresholds are one), and tell what telemetry asks."""
+    port, packet = ports(w, q), packets(w, p)
+    if packet.level == 0 or packet.kind != DATA:
+        return
+    if port.marks and behind > port.ecn_low:
+        if behind > port.ecn_high or unit(w) * (port.ecn_high - port.ecn_low) < behind - port.ecn_low:
+            packet.flags |= ECN
+            tally(w, q).marked += 1
+    if w.int_hops > 0 and packet.hops < w.int_hops:
+        seen = telemetry(w, p * w.int_hops + packet.hops)
+        seen.queued = behind
+        seen.sent_bytes = port.sent_bytes
+        seen.at_ps = w.now
+        seen.ps_per_byte = port.ps_per_byte
+
+
+@kernel
+def serve(w: World, q: int) -> None:
+    """Send the next packet of an idle port: control, then classes in strict order, then those that share by turns."""
+    classes = w.classes
+    sharing = 0
+    for level in range(classes):
+        queue = queues(w, q * classes + level)
+        if queue.count == 0:
+            continue
+        if quanta(w, level).bytes > 0:
+            sharing += 1
+        elif may_send(w, q, level, packets(w, queue.head).size):
+            begin(w, _first(w, q, level), q)
+            return
+    if sharing > 0:
+        _serve_by_turns(w, q, classes)
+
+
+@kernel
+def _serve_by_turns(w: World, q: int, classes: int) -> None:
+    """Deficit round robin (M. Shreedhar and G. Varghese, SIGCOMM 1995)."""
+    port = ports(w, q)
+    stopped = 0
+    while stopped < classes:
+        level = port.turn
+        queue = queues(w, q * classes + level)
+        if quanta(w, level).bytes == 0 or queue.count == 0 or not may_send(w, q, level, packets(w, queue.head).size):
+            queue.deficit = 0
+            stopped += 1
+        elif queue.deficit >= packets(w, queue.head).size:
+            queue.deficit -= packets(w, queue.head).size
+            begin(w, _first(w, q, level), q)
+            return
+        else:
+            stopped = 0
+        port.turn = (level + 1) % classes
+        queues(w, q * classes + port.turn).deficit += quanta(w, port.turn).bytes
+
+
+@kernel
+def _first(w: World, q: int, level: int) -> int:
+    """Take the oldest packet out of a queue."""
+    queue = queues(w, q * w.classes + level)
+    p = queue.head
+    queue.head = packets(w, p).next
+    queue.count -= 1
+    queue.bytes -= packets(w, p).size
+    return p
+
+
+@kernel
+def admit(w: World, p: int, q: int) -> bool:
+    """Count what came by a link for it, where links are held back; whether there is room (there is, with headroom)."""
+    packet = packets(w, p)
+    packet.inlet = NOTHING
+    if packet.level == 0 or (w.full != PAUSES and w.full != CREDITS):
+        return True
+    row = q * w.classes + packet.level
+    inlet = inlets(w, row)
+    if w.full == PAUSES:
+        xoff = w.xoff
+        if w.shared > 0:
+            held = switches(w, ports(w, q).to_node).held
+            xoff = max(np.int64(w.shared_alpha * (w.shared - held)), w.mtu)
+        if inlet.bytes + packet.size > xoff + w.headroom:
+            tally(w, q).dropped += 1
+            free_packet(w, p)
+            return False
+        if inlet.bytes + packet.size > xoff and not inlet.stopped:
+            inlet.stopped = 1
+            after(w, ports(w, q).ring_wire, GATE, (q * 64 + packet.level) * 2 + 1)
+    inlet.bytes += packet.size
+    packet.inlet = row
+    return True
+
+
+@kernel
+def release(w: World, row: int, size: int) -> None:
+    """Let a link know that what came by it has left, where links are held back."""
+    if row == NOTHING:
+        return
+    inlet = inlets(w, row)
+    q, level = row // w.classes, row % w.classes
+    inlet.bytes -= size
+    if w.full == CREDITS:
+        after(w, ports(w, q).ring_wire, CREDIT, ((q * 64 + level) << 20) + size)
+    elif inlet.stopped and inlet.bytes <= w.xon:
+        inlet.stopped = 0
+        after(w, ports(w, q).ring_wire, GATE, (q * 64 + level) * 2)
+
+
+@kernel
+def gate(w: World, q: int, level: int, stop: int) -> None:
+    """A port learns that it must stop or may go on sending a class."""
+    port, told, bit = ports(w, q), tally(w, q), np.uint64(1) << np.uint64(level)
+    if stop:
+        if port.paused == 0:
+            told.paused_since = w.now
+        port.paused |= bit
+        told.pauses += 1
+    else:
+        port.paused &= ~bit
+        if port.paused == 0:
+            told.paused_ps += w.now - told.paused_since

@@ -1,0 +1,485 @@
+"""Senders: what may be sent and when, what has arrived, and what must be sent again.
+
+A flow is a run of sequence numbers, one a packet, within a window above the first that has not been acknowledged.
+Acknowledgements say what has come in order, which of 64 others have, and how many bytes in all; what is in flight is
+what was sent less that. Packets are sent again when they are known to be lost: trimmed, overtaken by too many others,
+or not heard of for the retransmission time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from weft._jit import kernel
+from weft.engines.packet import control_kernels as control
+from weft.engines.packet.balance_kernels import CUT, GOOD, MARKED, SILENT, begin_balance, next_path, path_feedback
+from weft.engines.packet.bit_kernels import lowest
+from weft.engines.packet.code_kernels import (
+    ACKED,
+    AGAIN,
+    ASKS,
+    DATA,
+    DONE,
+    ECN,
+    FIRST,
+    FLYING,
+    GO_BACK_N,
+    LAST_HOP,
+    LOST,
+    NOTHING,
+    PACE,
+    RTS,
+    RUNNING,
+    START,
+    TIMER,
+    UNSENT,
+)
+from weft.engines.packet.event_kernels import at_time
+from weft.engines.packet.pool_kernels import make_packet
+from weft.engines.packet.port_kernels import begin, enqueue, may_send
+from weft.engines.packet.record_kernels import (
+    World,
+    came,
+    ended,
+    ends_first,
+    ends_trigger,
+    free_slots,
+    hosts,
+    packets,
+    ports,
+    senders,
+    seqs,
+    trigger_flows,
+    triggers,
+)
+
+QUANTUM = 256  # bytes of credit, as grants count it
+_ONE = np.uint64(1)
+
+
+@kernel
+def start_flow(w: World, f: int) -> None:
+    """Begin a flow in a free slot; the loop sees to it that there is one."""
+    sender = senders(w, f)
+    w.free_slot -= 1
+    slot = np.int64(free_slots(w, w.free_slot).row)
+    sender.slot = slot
+    sender.state = RUNNING
+    sender.start_ps = w.now
+    sender.backlog = (sender.packets - 1) * w.mtu + sender.last_size
+    sender.speculating = 1
+    sender.credit = w.max_window
+    for place in range(w.window_rows):
+        seqs(w, slot * w.window_rows + place).state = UNSENT
+        seqs(w, slot * w.window_rows + place).again = 0
+    for word in range(w.window_rows >> 6):
+        came(w, slot * (w.window_rows >> 6) + word).bits = 0
+    w.running += 1
+    begin_balance(w, slot)
+    control.begin_control(w, f)
+    want(w, f)
+
+
+@kernel
+def _at(w: World, f: int, seq: int) -> int:
+    """Return the row of a sequence number within the window."""
+    return senders(w, f).slot * w.window_rows + (seq & (w.window_rows - 1))
+
+
+@kernel
+def size_of(w: World, f: int, seq: int) -> int:
+    """Return the bytes on the wire of a packet of a flow."""
+    return np.int64(senders(w, f).last_size if seq == senders(w, f).packets - 1 else w.mtu)
+
+
+@kernel
+def permitted(w: World, f: int) -> bool:
+    """Whether window, credit and pace let a flow send its next packet now."""
+    sender = senders(w, f)
+    if sender.state != RUNNING:
+        return False
+    if sender.lost > 0:
+        seq = _lowest_lost(w, f)
+    else:
+        seq = sender.sent
+        if seq >= sender.packets or seq >= sender.cum + w.window:
+            return False
+    if w.receiver_driven and sender.credit <= 0:
+        return False
+    if sender.cwnd < sender.in_flight + size_of(w, f, seq):
+        return False
+    if sender.ps_per_byte > 0 and sender.next_ps > w.now:
+        if not sender.pacing:
+            sender.pacing = 1
+            at_time(w, sender.next_ps, PACE, f)
+        return False
+    return True
+
+
+@kernel
+def want(w: World, f: int) -> None:
+    """Send if that is permitted and the host's port is idle; else wait in the host's list."""
+    sender = senders(w, f)
+    if sender.listed or not permitted(w, f):
+        return
+    host = hosts(w, sender.src)
+    port = ports(w, host.port)
+    if port.serving == NOTHING and host.active == 0 and may_send(w, host.port, sender.level, w.mtu):
+        send(w, f)
+        if not permitted(w, f):
+            return
+    join(w, f)
+
+
+@kernel
+def join(w: World, f: int) -> None:
+    """Go to the end of the host's list of flows that would send."""
+    sender = senders(w, f)
+    host = hosts(w, sender.src)
+    sender.listed = 1
+    sender.next = NOTHING
+    if host.active == 0:
+        host.head = f
+    else:
+        senders(w, host.tail).next = f
+    host.tail = f
+    host.active += 1
+
+
+@kernel
+def send(w: World, f: int) -> None:
+    """Send the next packet of a flow by its host's idle port."""
+    sender = senders(w, f)
+    slot, again = sender.slot, sender.lost > 0
+    if again:
+        seq = _lowest_lost(w, f)
+        sender.lost -= 1
+        sender.lost_low = seq + 1
+        size = size_of(w, f, seq)
+        sender.lost_bytes -= size
+    else:
+        seq = sender.sent
+        size = size_of(w, f, seq)
+        sender.backlog -= size
+        sender.sent += 1
+    repeated = again or seq < sender.high
+    sender.high = max(sender.high, sender.sent)
+    if w.receiver_driven:
+        sender.credit -= size
+    sender.in_flight += size
+    p = make_packet(w, DATA, f, sender.dst, size, sender.level)
+    packet = packets(w, p)
+    packet.seq = seq
+    packet.flags = FIRST
+    packet.entropy = next_path(w, slot, sender.sent, np.int64(min(sender.cwnd, float(w.max_window))) // w.mtu)
+    if w.receiver_driven:
+        packet.word = _pull_target(w, f)
+    record = seqs(w, _at(w, f, seq))
+    if repeated:
+        packet.flags |= AGAIN | ASKS
+        sender.again += 1
+        record.again = min(255, record.again + 1)
+    else:
+        w.new_packets += 1
+    last = sender.backlog == 0 or (w.receiver_driven and sender.credit <= 0)
+    if last or sender.in_flight + size >= sender.cwnd:
+        packet.flags |= ASKS
+    record.state = FLYING
+    record.sent_ps = w.now
+    if not sender.timer:
+        sender.timer = 1
+        at_time(w, w.now + w.rto_ps, TIMER, f)
+    if sender.ps_per_byte > 0:
+        sender.next_ps = max(w.now, sender.next_ps) + np.int64(size * sender.ps_per_byte)
+    q = hosts(w, sender.src).port
+    ports(w, q).queued += size
+    begin(w, p, q)
+
+
+@kernel
+def _lowest_lost(w: World, f: int) -> int:
+    """Return the lowest lost sequence number; there is one."""
+    sender = senders(w, f)
+    seq = max(sender.lost_low, sender.cum)
+    while seqs(w, _at(w, f, seq)).state != LOST:
+        seq += 1
+    sender.lost_low = seq
+    return np.int64(seq)
+
+
+@kernel
+def lose(w: World, f: int, seq: int) -> None:
+    """Mark a packet that is in flight to be sent again."""
+    sender = senders(w, f)
+    size = size_of(w, f, seq)
+    seqs(w, _at(w, f, seq)).state = LOST
+    sender.in_flight -= size
+    sender.lost_low = min(sender.lost_low, seq) if sender.lost > 0 else seq
+    sender.lost += 1
+    sender.lost_bytes += size
+
+
+@kernel
+def _pull_target(w: World, f: int) -> int:
+    """Return up to which quantum a sender asks for credit."""
+    sender = senders(w, f)
+    target = float(sender.backlog + sender.lost_bytes)
+    target = min(target, sender.cwnd + w.mtu, float(w.max_window)) - sender.credit
+    if sender.speculating and target < w.mtu and sender.backlog > 0:
+        target = float(w.mtu)
+    active = hosts(w, sender.src).active
+    if active > 1:
+        target = target / active
+    return sender.pulled + np.int64(np.ceil(target / QUANTUM))
+
+
+@kernel
+def get_ack(w: World, p: int) -> None:
+    """Take an acknowledgement."""
+    packet = packets(w, p)
+    f = packet.flow
+    sender = senders(w, f)
+    if sender.state != RUNNING:
+        return
+    sender.acks += 1
+    newly = max(0, packet.word - sender.received)
+    sender.received += newly
+    sender.in_flight -= newly
+    marked = packet.flags & ECN != 0
+    sender.marked += marked
+    rtt_ps = _round_trip(w, f, packet.seq, packet.flags & AGAIN != 0)
+    _ack_below(w, f, packet.cum)
+    _ack_bits(w, f, packet.base, packet.bitmap)
+    if w.gap_packets > 0:
+        _lose_overtaken(w, f)
+    path_feedback(w, sender.slot, packet.entropy, MARKED if marked else GOOD)
+    control.acked(w, f, p, newly, rtt_ps, marked)
+    _stop_speculating(w, f)
+    if sender.cum >= sender.packets:
+        _end_flow(w, f)
+    else:
+        want(w, f)
+
+
+@kernel
+def _round_trip(w: World, f: int, seq: int, again: bool) -> int:
+    """Return the round trip of a packet still in flight, unless it is not known which sending was answered; then -1."""
+    sender = senders(w, f)
+    if seq < sender.cum or seq >= sender.sent or seqs(w, _at(w, f, seq)).state != FLYING:
+        return np.int64(-1)
+    if seqs(w, _at(w, f, seq)).again != (1 if again else 0):
+        return np.int64(-1)
+    return np.int64(w.now - seqs(w, _at(w, f, seq)).sent_ps)
+
+
+@kernel
+def _ack_below(w: World, f: int, cum: int) -> None:
+    """All below a sequence number have arrived."""
+    sender = senders(w, f)
+    while sender.cum < cum:
+        _arrived(w, f, sender.cum)
+        record = seqs(w, _at(w, f, sender.cum))
+        record.state = UNSENT
+        record.again = 0
+        sender.cum += 1
+    sender.top = max(sender.top, cum)
+    if sender.sent < cum:  # gone back further than was needed
+        for seq in range(sender.sent, cum):
+            sender.backlog -= size_of(w, f, seq)
+        sender.sent = cum
+
+
+@kernel
+def _arrived(w: World, f: int, seq: int) -> None:
+    """A sequence number has arrived; it need not be sent again."""
+    sender = senders(w, f)
+    if seqs(w, _at(w, f, seq)).state == LOST:
+        size = size_of(w, f, seq)
+        sender.lost -= 1
+        sender.lost_bytes -= size
+        sender.in_flight += size  # was taken out when it was taken for lost, and again by the bytes received
+    seqs(w, _at(w, f, seq)).state = ACKED
+
+
+@kernel
+def _ack_bits(w: World, f: int, base: int, bits: np.uint64) -> None:
+    """Some above the first gap have arrived."""
+    sender = senders(w, f)
+    while bits:
+        seq = base + lowest(bits)
+        bits &= bits - _ONE
+        if sender.cum <= seq < sender.sent and seqs(w, _at(w, f, seq)).state != ACKED:
+            _arrived(w, f, seq)
+            sender.top = max(sender.top, seq + 1)
+
+
+@kernel
+def _lose_overtaken(w: World, f: int) -> None:
+    """Take packets for lost that too many later ones have overtaken; those sent again are left to the timer."""
+    sender = senders(w, f)
+    seq = max(sender.scanned, sender.cum)
+    while seq < sender.top - w.gap_packets:
+        if seqs(w, _at(w, f, seq)).state == FLYING:
+            lose(w, f, seq)
+            control.lost(w, f, size_of(w, f, seq))
+        seq += 1
+    sender.scanned = seq
+
+
+@kernel
+def get_nack(w: World, p: int) -> None:
+    """Take word that a packet was trimmed, or, where senders go back, that there is a gap."""
+    packet = packets(w, p)
+    f = packet.flow
+    sender = senders(w, f)
+    if sender.state != RUNNING:
+        return
+    sender.nacks += 1
+    if w.recovery == GO_BACK_N:
+        _ack_below(w, f, packet.cum)
+        _go_back(w, f)
+        want(w, f)
+        return
+    seq = packet.seq
+    if seq < sender.cum or seq >= sender.sent or seqs(w, _at(w, f, seq)).state != FLYING:
+        return  # overtaken by an acknowledgement
+    last_hop = packet.flags & LAST_HOP != 0
+    rtt_ps = np.int64(w.now - seqs(w, _at(w, f, seq)).sent_ps)
+    control.nacked(w, f, size_of(w, f, seq), rtt_ps, last_hop)
+    lose(w, f, seq)
+    _stop_speculating(w, f)
+    if last_hop:
+        path_feedback(w, sender.slot, packet.entropy, MARKED if packet.flags & ECN else GOOD)
+    else:
+        path_feedback(w, sender.slot, packet.entropy, CUT)
+    want(w, f)
+
+
+@kernel
+def _go_back(w: World, f: int) -> None:
+    """Send everything again from the first gap on."""
+    sender = senders(w, f)
+    for seq in range(sender.cum, sender.sent):
+        sender.backlog += size_of(w, f, seq)
+        seqs(w, _at(w, f, seq)).state = UNSENT
+    sender.sent = sender.cum
+    sender.in_flight = 0
+
+
+@kernel
+def get_pull(w: World, p: int) -> None:
+    """Take credit that the receiver grants."""
+    packet = packets(w, p)
+    f = packet.flow
+    sender = senders(w, f)
+    if sender.state != RUNNING:
+        return
+    _stop_speculating(w, f)
+    if packet.word > sender.pulled:
+        sender.credit = min(sender.credit + (packet.word - sender.pulled) * QUANTUM, w.max_window)
+        sender.pulled = packet.word
+    want(w, f)
+
+
+@kernel
+def get_notice(w: World, p: int) -> None:
+    """Take a congestion notification."""
+    f = packets(w, p).flow
+    if senders(w, f).state == RUNNING:
+        control.notified(w, f)
+
+
+@kernel
+def _stop_speculating(w: World, f: int) -> None:
+    """The receiver has been heard of: from now on only what it grants counts."""
+    sender = senders(w, f)
+    if sender.speculating:
+        sender.speculating = 0
+        sender.credit = min(sender.credit, 0)
+
+
+@kernel
+def timer(w: World, f: int) -> None:
+    """Take for lost what has not been heard of for the retransmission time; look again when the next may be."""
+    sender = senders(w, f)
+    sender.timer = 0
+    if sender.state != RUNNING:
+        return
+    oldest, late = np.int64(np.iinfo(np.int64).max), 0
+    for seq in range(sender.cum, sender.sent):
+        if seqs(w, _at(w, f, seq)).state != FLYING:
+            continue
+        if seqs(w, _at(w, f, seq)).sent_ps + w.rto_ps > w.now:
+            oldest = min(oldest, seqs(w, _at(w, f, seq)).sent_ps)
+            continue
+        late += 1
+        if w.recovery == GO_BACK_N:
+            break
+        lose(w, f, seq)
+        control.lost(w, f, size_of(w, f, seq))
+    if late > 0:
+        sender.timeouts += 1
+        path_feedback(w, sender.slot, 0, SILENT)
+        if w.recovery == GO_BACK_N:
+            _go_back(w, f)
+        if w.receiver_driven:
+            _ask(w, f)
+    elif oldest < np.iinfo(np.int64).max:
+        sender.timer = 1
+        at_time(w, oldest + w.rto_ps, TIMER, f)
+    if late > 0:
+        if not sender.timer:
+            sender.timer = 1
+            at_time(w, min(oldest, w.now) + w.rto_ps, TIMER, f)
+        want(w, f)
+
+
+@kernel
+def _ask(w: World, f: int) -> None:
+    """Tell the receiver that there is something to grant credit for."""
+    sender = senders(w, f)
+    _stop_speculating(w, f)
+    p = make_packet(w, RTS, f, sender.dst, w.control_size, 0)
+    packets(w, p).seq = sender.cum
+    packets(w, p).entropy = next_path(w, sender.slot, sender.sent, 1)
+    packets(w, p).word = _pull_target(w, f)
+    enqueue(w, p, hosts(w, sender.src).port)
+
+
+@kernel
+def _end_flow(w: World, f: int) -> None:
+    """All has arrived: give the slot back and start what waited for this."""
+    sender = senders(w, f)
+    sender.state = DONE
+    sender.end_ps = w.now
+    free_slots(w, w.free_slot).row = sender.slot
+    w.free_slot += 1
+    w.running -= 1
+    w.done += 1
+    ended(w, w.ended_count).row = f
+    w.ended_count += 1
+    for i in range(ends_first(w, f).row, ends_first(w, f + 1).row):
+        activate(w, ends_trigger(w, i).row)
+
+
+@kernel
+def activate(w: World, t: int) -> None:
+    """Count towards a trigger; start what it holds back when it has been activated often enough."""
+    trigger = triggers(w, t)
+    trigger.have += 1
+    if trigger.each:  # one more flow each time
+        if trigger.next < trigger.end:
+            release_flow(w, trigger_flows(w, trigger.next).row)
+            trigger.next += 1
+    elif trigger.have == trigger.need:
+        for i in range(trigger.first, trigger.end):
+            release_flow(w, trigger_flows(w, i).row)
+
+
+@kernel
+def release_flow(w: World, f: int) -> None:
+    """One of the triggers that a flow waits for has fired."""
+    sender = senders(w, f)
+    sender.waits -= 1
+    if sender.waits == 0:
+        at_time(w, max(w.now, sender.start_ps), START, f)
