@@ -9,7 +9,6 @@ from weft._jit import kernel
 _ONE = np.uint64(1)
 
 
-
 @kernel
 def lowest(word: np.uint64) -> int:
     """Return the place of the lowest bit that is set; the word is not 0."""

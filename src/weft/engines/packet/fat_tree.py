@@ -128,7 +128,9 @@ class FatTree:
         slow = [2 * (len(a) + i) + 1 for i in np.flatnonzero(l + c * pod_spines < degraded)]
         return made.degraded(slow, rate_x) if slow else made
 
-    def _assembled(self, parts: list[tuple[np.ndarray, np.ndarray, Tier, np.ndarray, np.ndarray]], names: list[str]) -> PacketNetwork:
+    def _assembled(
+        self, parts: list[tuple[np.ndarray, np.ndarray, Tier, np.ndarray, np.ndarray]], names: list[str]
+    ) -> PacketNetwork:
         """Hosts, and links both ways: (below, above, the tier above, latency of the switches below and above)."""
         leaf = self.tiers[0]
         src, dst, rate, latency = [], [], [], []

@@ -27,9 +27,9 @@ from weft.engines.packet.record_kernels import (
     edge_switches,
     flowlets,
     hop_sets,
-    hosts,
     next_sets,
     packets,
+    places,
     ports,
     set_ports,
     switches,
@@ -43,8 +43,8 @@ _HIGH = np.uint64(32)
 def next_port(w: World, p: int, node: int) -> int:
     """Return the port that a packet leaves a switch by; -1 where there is no way."""
     packet = packets(w, p)
-    host = hosts(w, packet.dst)
-    edge = host.edge
+    place = places(w, packet.dst)
+    edge = np.int64(place.edge)
     if packet.flags & FIRST:
         packet.flags &= ~FIRST
         if w.way == VALIANT or w.way == UGAL:
@@ -55,7 +55,7 @@ def next_port(w: World, p: int, node: int) -> int:
         else:
             edge = packet.via
     if edge_switches(w, edge).row == node:
-        return np.int64(host.down)
+        return np.int64(place.down)
     hops = next_sets(w, node * w.edges + edge).set
     if hops < 0:
         return np.int64(NOTHING)
@@ -66,7 +66,10 @@ def next_port(w: World, p: int, node: int) -> int:
         if w.switch_choice == SHORTEST_QUEUE:
             return shortest(w, first, count)
         if w.switch_choice == TWO_CHOICES:
-            a, b = np.int64(set_ports(w, first + below(w, count)).row), np.int64(set_ports(w, first + below(w, count)).row)
+            a, b = (
+                np.int64(set_ports(w, first + below(w, count)).row),
+                np.int64(set_ports(w, first + below(w, count)).row),
+            )
             return a if ports(w, a).queued <= ports(w, b).queued else b
         if w.switch_choice == IN_TURN:
             turn = switches(w, node).turn

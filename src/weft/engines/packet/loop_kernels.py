@@ -39,7 +39,29 @@ from weft.engines.packet.forward_kernels import next_port
 from weft.engines.packet.pool_kernels import free_packet
 from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, may_send, release, serve
 from weft.engines.packet.random_kernels import unit
-from weft.engines.packet.record_kernels import World, hosts, inlets, packets, ports, queues, rings, senders, tally
+from weft.engines.packet.record_kernels import (
+    World,
+    events,
+    hosts,
+    inlets,
+    packets,
+    ports,
+    prefetch_balance,
+    prefetch_came,
+    prefetch_control,
+    prefetch_host,
+    prefetch_packet,
+    prefetch_port,
+    prefetch_queue,
+    prefetch_receiver,
+    prefetch_sender,
+    prefetch_seq,
+    queues,
+    ring_order,
+    rings,
+    senders,
+    tally,
+)
 from weft.engines.packet.receiver_kernels import get_data, get_request, get_trimmed, grant, throttle
 from weft.engines.packet.sender_kernels import (
     get_ack,
@@ -54,6 +76,7 @@ from weft.engines.packet.sender_kernels import (
     want,
 )
 
+_FAR, _NEAR, _NEXT = 18, 12, 6  # events ahead
 _LOOK = 256  # events between looks at how full the tables are
 SLACK = 16 * _LOOK  # rows that are kept free, more than so many events can fill
 
@@ -78,6 +101,7 @@ def run(world: Any, until: int) -> int:
             return FINISHED if w.running == 0 else IDLE
         if time > until:
             return REACHED
+        _look_ahead(w)
         what = take(w)
         w.event_count += 1
         kind, index = what % KINDS, what // KINDS
@@ -120,6 +144,70 @@ def run(world: Any, until: int) -> int:
 
 
 @kernel
+def _look_ahead(w: World) -> None:
+    """Have brought near what events soon to come will touch: with many packets in flight, waiting for it is the cost."""
+    if w.ring_count == 0:
+        return
+    r = rings(w, ring_order(w, 0).row)
+    if r.head + _FAR < r.tail:
+        what = events(w, r.first + ((r.head + _FAR) & r.mask)).what
+        if what % KINDS == ARRIVE:
+            prefetch_packet(w, what // KINDS)
+        else:
+            prefetch_port(w, what // KINDS)
+    if r.head + _NEAR < r.tail:
+        what = events(w, r.first + ((r.head + _NEAR) & r.mask)).what
+        if what % KINDS == ARRIVE:
+            _nearer(w, what // KINDS)
+        elif what % KINDS == FREE:
+            port = ports(w, what // KINDS)
+            if port.serving >= 0:
+                prefetch_packet(w, port.serving)
+            prefetch_queue(w, what // KINDS * w.classes)
+            if port.node < 0:
+                prefetch_host(w, ~port.node)
+    if r.head + _NEXT < r.tail:
+        what = events(w, r.first + ((r.head + _NEXT) & r.mask)).what
+        if what % KINDS == ARRIVE:
+            _nearest(w, what // KINDS)
+        elif what % KINDS == FREE and ports(w, what // KINDS).node < 0:
+            host = hosts(w, ~ports(w, what // KINDS).node)
+            if host.active > 0:
+                prefetch_sender(w, host.head)
+
+
+@kernel
+def _nearer(w: World, p: int) -> None:
+    """Bring what a packet will meet first: a port, or a flow."""
+    packet = packets(w, p)
+    if packet.next >= 0:
+        prefetch_port(w, packet.next)
+        prefetch_queue(w, packet.next * w.classes)
+    elif packet.kind == DATA:
+        prefetch_sender(w, packet.flow)
+        prefetch_receiver(w, packet.flow)
+        prefetch_host(w, packet.dst)
+    else:
+        prefetch_sender(w, packet.flow)
+        prefetch_control(w, packet.flow)
+
+
+@kernel
+def _nearest(w: World, p: int) -> None:
+    """Bring what a flow will look up for a packet."""
+    packet = packets(w, p)
+    if packet.next < 0:
+        slot = max(0, senders(w, packet.flow).slot)
+        if packet.kind == DATA:
+            prefetch_came(w, slot * (w.window_rows >> 6) + ((packet.seq & (w.window_rows - 1)) >> 6))
+            prefetch_port(w, hosts(w, packet.dst).port)
+        else:
+            prefetch_seq(w, slot * w.window_rows + (packet.seq & (w.window_rows - 1)))
+            prefetch_balance(w, slot)
+            prefetch_port(w, hosts(w, packet.dst).port)
+
+
+@kernel
 def _full(w: World) -> bool:
     """Whether a table may not hold what the next few hundred events can add."""
     if w.free_packets < SLACK or w.heaped + SLACK > w.heap_rows or w.ended_count + SLACK > w.ended_rows:
@@ -141,13 +229,13 @@ def _arrive(w: World, p: int) -> None:
         tally(w, q).dropped += 1
         free_packet(w, p)
         return
-    if port.to_host >= 0:
+    if port.to < 0:
         _consume(w, p, q)
         return
     if not admit(w, p, q):
         return
     packet.hops = min(254, packet.hops + 1)
-    out = next_port(w, p, port.to_node)
+    out = np.int64(packet.next) if w.early else next_port(w, p, np.int64(port.to))
     if out == NOTHING:
         tally(w, q).dropped += 1
         release(w, packet.inlet, packet.size)
@@ -185,7 +273,7 @@ def _consume(w: World, p: int, q: int) -> None:
 @kernel
 def _go_on(w: World, q: int) -> None:
     """Let an idle port send what is next: a switch's from its queues, a host's by turns with its flows."""
-    h = ports(w, q).host
+    h = ~np.int64(ports(w, q).node)
     if h < 0:
         serve(w, q)
         return

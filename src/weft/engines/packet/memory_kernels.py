@@ -16,9 +16,11 @@ from typing import Any
 import numba
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+_LINE = 64  # bytes
 Rows = Callable[[Any, Any], Any]
 _announced: dict[int, npt.NDArray[np.uint8]] = {}
 _views: dict[tuple[int, int], Any] = {}
@@ -52,6 +54,30 @@ def table(name: str, dtype: np.dtype[Any]) -> Rows:
         return record(world, types.int64), code
 
     return row
+
+
+def prefetch_of(name: str, dtype: np.dtype[Any]) -> Callable[[Any, Any], None]:
+    """Return a function of the world and a row's number that has the row brought near, for use a little later."""
+    if numba.config.DISABLE_JIT:
+        return lambda world, index: None
+
+    @intrinsic
+    def prefetch(typing_context: Any, world: Any, index: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            address = context.get_getattr(world, name)(context, builder, world, args[0], name)
+            offset = builder.mul(args[1], cgutils.intp_t(dtype.itemsize))
+            pointer = builder.inttoptr(builder.add(address, offset), cgutils.voidptr_t)
+            flag = cgutils.int32_t
+            kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, flag, flag, flag])
+            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+            for line in range(-(-dtype.itemsize // _LINE)):
+                there = builder.gep(pointer, [cgutils.intp_t(line * _LINE)])
+                builder.call(function, [there, flag(1), flag(3), flag(1)])  # to write, near, data
+            return context.get_dummy_value()
+
+        return types.none(world, types.int64), code
+
+    return prefetch
 
 
 def announce(table: npt.NDArray[Any]) -> int:

@@ -48,7 +48,9 @@ class PacketNetwork:
         rate_Bps: float64[ports].
         latency_s: float64[ports], wire and the far end's forwarding.
         switch_names, host_names: for people; numbered where empty.
-        slow: ports whose buffers were given less with their rate (a degraded link).
+        buffer_x: float64[ports], part of the buffers that a port has; None where all have all.
+        loss: float64[ports], probability a byte of being lost on the wire.
+        retry_s: float64[ports], time of a link-level retry after a loss; 0 where packets are lost.
     """
 
     name: str
@@ -60,6 +62,8 @@ class PacketNetwork:
     switch_names: Sequence[str] = ()
     host_names: Sequence[str] = ()
     buffer_x: Floats | None = None
+    loss: Floats | None = None
+    retry_s: Floats | None = None
     _cache: dict[str, Tables] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -140,10 +144,37 @@ class PacketNetwork:
             rows, ports = np.empty((2 * sets, 2), np.int32), np.empty(2 * used, np.int32)
         return Tables(next_set, rows[:sets].copy(), ports[:used] + 2 * self.hosts, hops)
 
-    def diameter(self) -> int:
-        """Return the most links on a shortest way from host to host."""
-        hops = self.tables().hops[self.edge_switch]
-        return int(hops[hops < FAR].max(initial=0)) + 2
+    def longest(self) -> tuple[int, float]:
+        """Return (links, seconds of latency one way) of the longest of the shortest ways from host to host.
+
+        O(edges squared x hops) time and memory.
+        """
+        tables, edges = self.tables(), self.edge_switch
+        at = np.repeat(edges[:, None], len(edges), axis=1)
+        to = np.arange(len(edges))[None, :]
+        reach, latency = tables.hops[at, to] < FAR, np.zeros(at.shape)
+        while True:
+            moving = reach & (tables.hops[at, to] > 0)
+            if not moving.any():
+                break
+            sets = tables.next_set[at, to][moving]
+            port = tables.port[tables.row[sets, 0]]
+            latency[moving] += self.latency_s[port]
+            at[moving] = self.link_dst[port - 2 * self.hosts]
+        ends = np.zeros((2, len(edges)))
+        edge = np.searchsorted(edges, self.host_switch)
+        np.maximum.at(ends[0], edge, self.latency_s[: self.hosts])
+        np.maximum.at(ends[1], edge, self.latency_s[self.hosts : 2 * self.hosts])
+        whole = np.where(reach, ends[0][:, None] + latency + ends[1][None, :], 0.0)
+        hops = tables.hops[edges]
+        return int(hops[hops < FAR].max(initial=0)) + 2, float(whole.max(initial=0.0))
+
+    def oversubscription(self) -> float:
+        """Return the most that hosts of a switch send over what its links to others carry; 1 where there are none."""
+        up = np.bincount(self.link_src, self.rate_Bps[2 * self.hosts :], minlength=self.switches)
+        hosts = np.bincount(self.host_switch, self.rate_Bps[: self.hosts], minlength=self.switches)
+        both = (up > 0) & (hosts > 0)
+        return float((hosts[both] / up[both]).max(initial=1.0))
 
     def degraded(self, links: Sequence[int], rate_x: float) -> PacketNetwork:
         """Return the network with some links slower, and the buffers before them smaller in proportion."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from weft._jit import kernel
 from weft.engines.packet.memory_kernels import table
-from weft.engines.packet.record_kernels import World, hosts, ports, senders
+from weft.engines.packet.record_kernels import World, cables, hosts, senders
 
 #: Constants, as `weft.engines.packet.transport` works them out.
 CONSTANTS = np.dtype(
@@ -119,7 +119,7 @@ def learn_base_rtt(w: World, f: int, rtt_ps: int) -> None:
     sender = senders(w, f)
     if rtt_ps < sender.base_rtt_ps:
         sender.base_rtt_ps = rtt_ps
-        sender.most_cwnd = _constants(w, 0).bdp_x * rtt_ps / ports(w, hosts(w, sender.src).port).ps_per_byte
+        sender.most_cwnd = _constants(w, 0).bdp_x * rtt_ps / cables(w, hosts(w, sender.src).port).ps_per_byte
 
 
 @kernel
@@ -176,7 +176,7 @@ def _quick_adapt(w: World, f: int, lost: bool, marked: bool, delay: float) -> bo
         done = True
     elif now > flow.quick_end_ps:
         asked = flow.quick_asked > 0 or lost or delay > const.quick_delay_ps
-        little = flow.achieved < np.floor(sender.most_cwnd / 2.0 ** const.quick_shift)
+        little = flow.achieved < np.floor(sender.most_cwnd / 2.0**const.quick_shift)
         if flow.quick_end_ps != 0 and asked and little:
             sender.cwnd = max(flow.achieved, float(w.mtu))
             flow.to_ignore = sender.in_flight

@@ -27,9 +27,21 @@ from weft.engines.packet.code_kernels import (
     TRIMS,
 )
 from weft.engines.packet.event_kernels import after, at_time
+from weft.engines.packet.forward_kernels import next_port
 from weft.engines.packet.pool_kernels import free_packet
 from weft.engines.packet.random_kernels import unit
-from weft.engines.packet.record_kernels import World, inlets, packets, ports, quanta, queues, switches, tally, telemetry
+from weft.engines.packet.record_kernels import (
+    World,
+    cables,
+    inlets,
+    packets,
+    ports,
+    quanta,
+    queues,
+    switches,
+    tally,
+    telemetry,
+)
 
 
 @kernel
@@ -43,13 +55,12 @@ def enqueue(w: World, p: int, q: int) -> None:
     if packet.level > 0:
         if port.queued + packet.size > _room(w, q) and not _make_room(w, p, q):
             return
-    if packet.level == 0 and queues(w, q * w.classes).bytes + packet.size > port.limit_control:
+    if packet.level == 0 and queues(w, q * w.classes).bytes + packet.size > cables(w, q).limit_control:
         _drop(w, p, q)
         return
     if packet.level > 0:
         port.queued += packet.size
-        tally(w, q).most_queued = max(tally(w, q).most_queued, port.queued)
-        if port.node >= 0:
+        if w.shared > 0 and port.node >= 0:
             switches(w, port.node).held += packet.size
     queue = queues(w, q * w.classes + packet.level)
     if port.serving == NOTHING and queue.count == 0 and may_send(w, q, packet.level, packet.size):
@@ -63,13 +74,14 @@ def enqueue(w: World, p: int, q: int) -> None:
     queue.tail = p
     queue.count += 1
     queue.bytes += packet.size
+    queue.most = max(queue.most, queue.bytes)
 
 
 @kernel
 def _room(w: World, q: int) -> int:
     """Return how many bytes of data may be before a port."""
     port = ports(w, q)
-    if w.full == PAUSES or w.full == CREDITS or port.host >= 0:
+    if w.full == PAUSES or w.full == CREDITS or port.node < 0:
         return np.int64(1) << 60
     if w.shared > 0:
         return np.int64(w.shared_alpha * (w.shared - switches(w, port.node).held))
@@ -93,13 +105,14 @@ def _make_room(w: World, p: int, q: int) -> bool:
         _exchange(w, p, tail)  # the newest leaves the queue as p, and p stays in its place
         queue.bytes += packets(w, tail).size - held
         port.queued += packets(w, tail).size - held
-        switches(w, port.node).held += packets(w, tail).size - held
+        if w.shared > 0:
+            switches(w, port.node).held += packets(w, tail).size - held
     release(w, packets(w, p).inlet, packets(w, p).size)
     packet.inlet = NOTHING
     packet.kind = TRIMMED
     packet.size = w.control_size
     packet.level = 0
-    if port.to_host >= 0:
+    if port.to < 0:
         packet.flags |= LAST_HOP
     tally(w, q).trimmed += 1
     return True
@@ -140,7 +153,7 @@ def _drop(w: World, p: int, q: int) -> None:
 def may_send(w: World, q: int, level: int, size: int) -> bool:
     """Whether the far end lets a port send a packet of a class."""
     port = ports(w, q)
-    if not port.up or (port.paused >> np.uint64(level)) & np.uint64(1):
+    if not port.up or (port.paused >> np.uint32(level)) & np.uint32(1):
         return False
     if w.full == CREDITS and level > 0:
         return inlets(w, q * w.classes + level).credit >= size
@@ -163,9 +176,10 @@ def begin(w: World, p: int, q: int) -> None:
     elif packet.size == w.control_size:
         after(w, port.ring_control, FREE, q)
     else:
-        at_time(w, w.now + np.int64(packet.size * port.ps_per_byte + 0.5), FREE, q)
+        at_time(w, w.now + np.int64(packet.size * cables(w, q).ps_per_byte + 0.5), FREE, q)
     if port.cut:
         _mark(w, p, q, port.queued - packet.size)
+        packet.next = next_port(w, p, np.int64(port.to)) if w.early and port.to >= 0 else np.int64(NOTHING)
         after(w, port.ring_wire, ARRIVE, p)
 
 
@@ -176,10 +190,11 @@ def finish(w: World, q: int) -> bool:
     p, size = port.serving, port.serving_size
     if p == NOTHING:
         return True
-    if port.loss > 0 and port.up and unit(w) < -np.expm1(size * np.log1p(-port.loss)):
-        if port.retry_ps > 0:
+    if port.lossy and port.up and unit(w) < -np.expm1(size * np.log1p(-cables(w, q).loss)):
+        if cables(w, q).retry_ps > 0:
             tally(w, q).retried += 1
-            at_time(w, w.now + port.retry_ps + np.int64(size * port.ps_per_byte + 0.5), FREE, q)
+            again_ps = cables(w, q).retry_ps + np.int64(size * cables(w, q).ps_per_byte + 0.5)
+            at_time(w, w.now + again_ps, FREE, q)
             return False
         tally(w, q).lost += 1
         if not port.cut:
@@ -189,7 +204,6 @@ def finish(w: World, q: int) -> bool:
     w.hops += 1
     w.moved = w.now
     port.sent_bytes += size
-    port.sent_packets += 1
     _leave(w, q)
     if port.cut:
         return True
@@ -198,6 +212,7 @@ def finish(w: World, q: int) -> bool:
         free_packet(w, p)
         return True
     _mark(w, p, q, port.queued)
+    packets(w, p).next = next_port(w, p, np.int64(port.to)) if w.early and port.to >= 0 else np.int64(NOTHING)
     after(w, port.ring_wire, ARRIVE, p)
     return True
 
@@ -209,7 +224,7 @@ def _leave(w: World, q: int) -> None:
     port.serving = NOTHING
     if port.serving_level > 0:
         port.queued -= port.serving_size
-        if port.node >= 0:
+        if w.shared > 0 and port.node >= 0:
             switches(w, port.node).held -= port.serving_size
     release(w, port.serving_inlet, port.serving_size)
 
@@ -229,7 +244,7 @@ def _mark(w: World, p: int, q: int, behind: int) -> None:
         seen.queued = behind
         seen.sent_bytes = port.sent_bytes
         seen.at_ps = w.now
-        seen.ps_per_byte = port.ps_per_byte
+        seen.ps_per_byte = cables(w, q).ps_per_byte
 
 
 @kernel
@@ -294,7 +309,7 @@ def admit(w: World, p: int, q: int) -> bool:
     if w.full == PAUSES:
         xoff = w.xoff
         if w.shared > 0:
-            held = switches(w, ports(w, q).to_node).held
+            held = switches(w, ports(w, q).to).held
             xoff = max(np.int64(w.shared_alpha * (w.shared - held)), w.mtu)
         if inlet.bytes + packet.size > xoff + w.headroom:
             tally(w, q).dropped += 1
@@ -326,7 +341,7 @@ def release(w: World, row: int, size: int) -> None:
 @kernel
 def gate(w: World, q: int, level: int, stop: int) -> None:
     """A port learns that it must stop or may go on sending a class."""
-    port, told, bit = ports(w, q), tally(w, q), np.uint64(1) << np.uint64(level)
+    port, told, bit = ports(w, q), tally(w, q), np.uint32(1) << np.uint32(level)
     if stop:
         if port.paused == 0:
             told.paused_since = w.now

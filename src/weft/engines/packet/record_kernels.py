@@ -10,54 +10,58 @@ from typing import Any
 
 import numpy as np
 
-from weft.engines.packet.memory_kernels import table
+from weft.engines.packet.memory_kernels import prefetch_of, table
 
-i2, i4, i8, u1, u8, f8 = np.int16, np.int32, np.int64, np.uint8, np.uint64, np.float64
+i2, i4, i8, f8 = np.int16, np.int32, np.int64, np.float64
+u1, u4, u8 = np.uint8, np.uint32, np.uint64
 
-#: A directed link, with the queue before it.
+#: A directed link, with the queue before it: what every packet meets, a cache line.
 PORT = np.dtype(
     [
-        ("node", i4),  # switch it leaves, or -1
-        ("host", i4),  # host it leaves, or -1
-        ("to_node", i4),  # switch it reaches, or -1
-        ("to_host", i4),  # host it reaches, or -1
-        ("back", i4),  # the port the other way
-        ("serving", i4),  # packet that is being sent
-        ("serving_size", i4),
-        ("serving_inlet", i4),  # what its place in this switch is counted for
-        ("serving_level", i4),
-        ("ring_full", i2),  # rings of the delays: sending a full packet, a control packet, and the wire
-        ("ring_control", i2),
-        ("ring_wire", i2),  # where the far end cuts through: from a packet's first bit out to its header in
         ("up", u1),
         ("marks", u1),  # whether it marks ECN
         ("cut", u1),  # the far end forwards before a packet's end has come
         ("turn", u1),  # class that weighted sharing is at
-        ("paused", u8),  # a bit a class: stopped by the far end
+        ("lossy", u1),
+        ("serving_level", u1),
+        ("ring_full", i2),  # rings of the delays: sending a full packet, a control packet, and the wire
+        ("ring_control", i2),
+        ("ring_wire", i2),  # where the far end cuts through: from a packet's first bit out to its header in
+        ("node", i4),  # switch it leaves, or ~host
+        ("to", i4),  # switch it reaches, or ~host
+        ("serving", i4),  # packet that is being sent
+        ("serving_size", i4),
+        ("serving_inlet", i4),  # what its place in this switch is counted for
+        ("queued", i4),  # bytes of data, that in service too
+        ("limit", i4),  # most of it
+        ("ecn_low", i4),
+        ("ecn_high", i4),
+        ("paused", u4),  # a bit a class: stopped by the far end
+        ("sent_bytes", i8),
+    ],
+    align=True,
+)
+#: The rest of a port.
+CABLE = np.dtype(
+    [
         ("ps_per_byte", f8),
         ("latency_ps", i8),  # wire, and the switch behind it
-        ("queued", i8),  # bytes of data, that in service too
-        ("limit", i8),  # most of it
         ("limit_control", i8),
-        ("ecn_low", i8),
-        ("ecn_high", i8),
         ("loss", f8),  # probability a byte that it is lost on the wire
         ("retry_ps", i8),  # time that link-level retry takes, 0 where there is none
-        ("sent_bytes", i8),
-        ("sent_packets", i8),
-        ("epoch", i8),  # how often it has gone down
+        ("back", i8),  # the port the other way
     ],
     align=True,
 )
 #: What went on at a port.
 TALLY = np.dtype(
     [
+        ("packets", i8),
         ("marked", i8),
         ("trimmed", i8),
         ("dropped", i8),
         ("lost", i8),
         ("retried", i8),
-        ("most_queued", i8),
         ("pauses", i8),
         ("paused_ps", i8),
         ("paused_since", i8),
@@ -65,18 +69,20 @@ TALLY = np.dtype(
     align=True,
 )
 #: Packets of one class before a port.
-QUEUE = np.dtype([("head", i4), ("tail", i4), ("count", i4), ("deficit", i4), ("bytes", i8)], align=True)
+QUEUE = np.dtype([("head", i4), ("tail", i4), ("count", i4), ("deficit", i4), ("bytes", i8), ("most", i8)], align=True)
 #: What a switch holds of one class from one link, and how far it lets the link go.
 INLET = np.dtype([("bytes", i8), ("credit", i8), ("stopped", i8)], align=True)
 #: A switch.
 SWITCH = np.dtype([("salt", u8), ("held", i8), ("turn", i8)], align=True)
+#: Where a host is: its edge switch, as tables number edges, and the port that reaches it.
+PLACE = np.dtype([("edge", i4), ("down", i4)], align=True)
 #: A packet.
 PACKET = np.dtype(
     [
         ("flow", i4),
         ("seq", i4),
         ("size", i4),
-        ("next", i4),  # in its queue, or in the list of free ones
+        ("next", i4),  # in its queue, or in the list of free ones; on the wire the port it will take
         ("port", i4),  # it waits at or is on
         ("inlet", i4),  # what its place in a switch is counted for, or -1
         ("dst", i4),  # host
@@ -96,46 +102,49 @@ PACKET = np.dtype(
 #: A flow at its sender.
 SENDER = np.dtype(
     [
-        ("src", i4),
-        ("dst", i4),
-        ("bytes", i8),
-        ("packets", i4),
-        ("last_size", i4),  # bytes of its last packet on the wire
+        # what an acknowledgement meets
         ("state", u1),
         ("listed", u1),  # waits in its host's list
         ("speculating", u1),
         ("level", u1),  # class of queue of its data
-        ("slot", i4),
-        ("next", i4),  # in that list
-        ("lost_low", i4),  # no lost sequence number is below
-        ("sent", i4),  # sequence numbers sent at least once
-        ("cum", i4),  # acknowledged without a gap
-        ("lost", i4),  # how many wait to be sent again
-        ("high", i4),  # most that `sent` has been
-        ("top", i4),  # highest sequence number that has arrived, and one
-        ("scanned", i4),  # below it nothing flies that later packets show to be lost
-        ("waits", i4),  # for so many others before it starts
         ("timer", u1),  # whether an event is pending
         ("pacing", u1),
-        ("backlog", i8),  # bytes never sent
-        ("lost_bytes", i8),
+        ("slot", i4),
+        ("src", i4),
+        ("dst", i4),
+        ("packets", i4),
+        ("last_size", i4),  # bytes of its last packet on the wire
+        ("cum", i4),  # acknowledged without a gap
+        ("sent", i4),  # sequence numbers sent at least once
+        ("lost", i4),  # how many wait to be sent again
+        ("top", i4),  # highest sequence number that has arrived, and one
         ("in_flight", i8),
         ("received", i8),  # bytes the receiver has said to have
+        # a second line
         ("cwnd", f8),
         ("most_cwnd", f8),
-        ("ps_per_byte", f8),  # pace, 0 for none
-        ("next_ps", i8),  # when the pace allows the next packet
-        ("credit", i8),
-        ("pulled", i8),  # of what the receiver granted, what is taken, in quanta
         ("base_rtt_ps", i8),
+        ("ps_per_byte", f8),  # pace, 0 for none
+        ("backlog", i8),  # bytes never sent
+        ("credit", i8),
+        ("acks", i4),
+        ("marked", i4),
+        ("next", i4),  # in its host's list
+        ("high", i4),  # most that `sent` has been
+        # the rest
+        ("lost_low", i4),  # no lost sequence number is below
+        ("scanned", i4),  # below it nothing flies that later packets show to be lost
+        ("waits", i4),  # for so many others before it starts
+        ("again", i4),  # retransmissions
+        ("nacks", i4),
+        ("timeouts", i4),
+        ("bytes", i8),
+        ("lost_bytes", i8),
+        ("next_ps", i8),  # when the pace allows the next packet
+        ("pulled", i8),  # of what the receiver granted, what is taken, in quanta
         ("start_ps", i8),
         ("end_ps", i8),  # all acknowledged
         ("got_ps", i8),  # all received
-        ("again", i4),  # retransmissions
-        ("acks", i4),
-        ("nacks", i4),
-        ("marked", i4),
-        ("timeouts", i4),
     ],
     align=True,
 )
@@ -165,8 +174,6 @@ RECEIVER = np.dtype(
 HOST = np.dtype(
     [
         ("port", i4),  # out
-        ("edge", i4),  # its switch, as routing tables number edges
-        ("down", i4),  # the port that reaches it
         ("head", i4),  # flows that want to send
         ("tail", i4),
         ("active", i4),  # how many
@@ -269,6 +276,7 @@ WORLD = np.dtype(
         ("paths", i8),
         ("switch_choice", i8),
         ("way", i8),
+        ("early", i8),  # next hops depend on headers alone, and are worked out while a packet is on the wire
         ("lanes", i8),  # virtual channels
         ("flowlet_ps", i8),
         ("ack_every", i8),  # bytes
@@ -298,6 +306,8 @@ WORLD = np.dtype(
         ("packet_rows", i8),
         # addresses
         ("ports", i8),
+        ("cables", i8),
+        ("places", i8),
         ("tally", i8),
         ("queues", i8),
         ("inlets", i8),
@@ -340,6 +350,8 @@ WORLD = np.dtype(
 #: The tables with records of their own, by name; `control` and `constants` are as the congestion control has them.
 TABLES = {
     "ports": PORT,
+    "cables": CABLE,
+    "places": PLACE,
     "tally": TALLY,
     "queues": QUEUE,
     "inlets": INLET,
@@ -379,6 +391,8 @@ World = Any
 
 # Functions from (world, row) to the row's record
 ports = table("ports", PORT)
+cables = table("cables", CABLE)
+places = table("places", PLACE)
 tally = table("tally", TALLY)
 queues = table("queues", QUEUE)
 inlets = table("inlets", INLET)
@@ -412,3 +426,15 @@ ends_first = table("ends_first", INDEX)
 ends_trigger = table("ends_trigger", INDEX)
 ended = table("ended", INDEX)
 flowlets = table("flowlets", FLOWLET)
+
+# Functions from (world, row) that have a row brought near, one or several cache lines of it
+prefetch_packet = prefetch_of("packets", PACKET)
+prefetch_port = prefetch_of("ports", PORT)
+prefetch_queue = prefetch_of("queues", QUEUE)
+prefetch_sender = prefetch_of("senders", SENDER)
+prefetch_receiver = prefetch_of("receivers", RECEIVER)
+prefetch_host = prefetch_of("hosts", HOST)
+prefetch_seq = prefetch_of("seqs", SEQ)
+prefetch_came = prefetch_of("came", CAME)
+prefetch_balance = prefetch_of("balances", BALANCE)
+prefetch_control = prefetch_of("control", np.dtype([("words", f8, 16)]))

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Literal, get_args
 
-CONTROLS = ("none", "nscc", "dctcp", "dcqcn", "hpcc", "timely", "swift")
-BALANCES = ("one_path", "oblivious", "bitmap", "reps", "recycle", "mixed", "round_robin", "flowlet")
-CHOICES = ("hashed", "shortest_queue", "two_choices", "in_turn", "flowlets")
-QUEUES = ("drop", "trim", "pause", "credit")
-WAYS = ("minimal", "valiant", "ugal")
-RECOVERIES = ("selective", "go_back_n")
+from weft.engines.packet.network import PacketNetwork
+from weft.errors import ConfigError, UnknownName
 
 Control = Literal["none", "nscc", "dctcp", "dcqcn", "hpcc", "timely", "swift"]
 Balance = Literal["one_path", "oblivious", "bitmap", "reps", "recycle", "mixed", "round_robin", "flowlet"]
@@ -20,16 +16,18 @@ Queues = Literal["drop", "trim", "pause", "credit"]
 Way = Literal["minimal", "valiant", "ugal"]
 Recovery = Literal["selective", "go_back_n"]
 
+_POWERS = ("oblivious", "bitmap", "mixed")  # balances that shuffle a power of two of paths
+
 
 @dataclass(frozen=True, kw_only=True)
 class Transport:
-    """How a simulation's traffic behaves. Blank sizes and times follow from the network (`resolved`).
+    """How a simulation's traffic behaves. Blank sizes and times follow from the network (`Settings`).
 
     Attributes:
         control: congestion control of senders; ``none`` keeps the window as it is.
-        receiver_driven: receivers grant credit (RCCC; with ``control: none`` much as EQDS and NDP).
+        receiver_driven: receivers grant credit (RCCC of Ultra Ethernet; with ``control: none`` much as EQDS and NDP).
         balance: how a sender chooses paths.
-        paths: how many entropy values it uses, a power of two.
+        paths: how many entropy values it uses.
         switch_choice: how a switch chooses among equal next hops.
         way: through direct networks.
         queues: what a full queue does, or what keeps it from filling.
@@ -38,14 +36,26 @@ class Transport:
         header_bytes: of it.
         control_bytes: an acknowledgement, a trimmed packet.
         queue_bytes: data a port holds; blank: one bandwidth-delay product (five where full queues drop).
+        shared_bytes: a switch's buffer, shared by its ports; blank: ports have their own.
+        shared_alpha: a port may hold so many times what is left of it (dynamic thresholds).
         ecn_low_bytes, ecn_high_bytes: RED marks between; blank: 20 and 80 % of one bandwidth-delay product.
         ecn_last_hop: also on ports to hosts; blank: unless receivers drive.
+        xoff_bytes: data from a link, at which it is paused; blank: one bandwidth-delay product.
+        xon_bytes: at which it may go on; blank: two packets less.
+        credit_bytes: of a link's buffer for each lane; blank: what keeps the link busy, and four packets.
+        lanes: virtual channels; a packet takes the next with each switch.
+        class_weights: of traffic classes, 0 for one that goes strictly before those after it.
+        cut_through: switches forward a packet as its header arrives, where all their ports are as fast.
         window_bytes: at first; blank: one and a half bandwidth-delay products.
         target_delay_s: queueing that delay-based control aims at; blank: 0.75 of the network's round trip where
             packets are trimmed, else the round trip.
         ack_every_bytes: data between acknowledgements of packets that do not ask for one.
         rto_s: retransmission time; blank: 15 us and six full queues.
-        gap_packets: overtaken by so many is lost, where packets are not trimmed.
+        gap_packets: overtaken by so many is lost; 0 where trimming tells; blank: 0 where queues trim, else 3 on one
+            path and one window on several.
+        flowlet_s: pause after which a flow may take another path.
+        grants_follow_marks: receivers grant less where the network towards them is congested; blank: where leaf
+            switches are oversubscribed and receivers alone drive.
         seed: of all random choices.
     """
 
@@ -61,24 +71,125 @@ class Transport:
     header_bytes: int = 64
     control_bytes: int = 64
     queue_bytes: int | None = None
+    shared_bytes: int | None = None
+    shared_alpha: float = 1.0
     ecn_low_bytes: int | None = None
     ecn_high_bytes: int | None = None
     ecn_last_hop: bool | None = None
+    xoff_bytes: int | None = None
+    xon_bytes: int | None = None
+    credit_bytes: int | None = None
+    lanes: int = 1
+    class_weights: tuple[float, ...] = (0.0,)
+    cut_through: bool = False
     window_bytes: float | None = None
     target_delay_s: float | None = None
     ack_every_bytes: int = 16384
     rto_s: float | None = None
-    gap_packets: int = 0
+    gap_packets: int | None = None
     flowlet_s: float = 50e-6
+    grants_follow_marks: bool | None = None
     seed: int = 13
 
+    def __post_init__(self) -> None:
+        for name, kind in _CHOICES.items():
+            if getattr(self, name) not in get_args(kind):
+                raise UnknownName(name, getattr(self, name), get_args(kind))
+        if not 64 < self.mtu_bytes < 1 << 20:
+            raise ConfigError(f"a packet of {self.mtu_bytes} bytes; 65 bytes to 1 MiB", field="mtu_bytes")
+        if not 0 < self.header_bytes < self.mtu_bytes:
+            raise ConfigError(f"{self.header_bytes} bytes of header leave no data", field="header_bytes")
+        if not 0 < self.control_bytes < self.mtu_bytes:
+            raise ConfigError(f"{self.control_bytes} bytes; less than a packet", field="control_bytes")
+        if not 1 <= self.paths <= 1 << 15 or (self.balance in _POWERS and self.paths & (self.paths - 1)):
+            raise ConfigError(f"{self.paths} paths; a power of two up to 32,768", field="paths")
+        if not 1 <= self.lanes * len(self.class_weights) < 32:
+            raise ConfigError("traffic classes times lanes are 1 to 31", field="lanes")
+        for name in ("queue_bytes", "shared_bytes", "xoff_bytes", "credit_bytes", "window_bytes", "rto_s"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 1 << 31:
+                raise ConfigError(f"{value}; above 0 and below 2^31", field=name)
+        low, high = self.ecn_low_bytes, self.ecn_high_bytes
+        if low is not None and high is not None and low > high:
+            raise ConfigError(f"{low} bytes is above ecn_high_bytes, {high}", field="ecn_low_bytes")
 
-def round_trip_s(rate_Bps: float, latency_s: float, links: int, transport: Transport) -> float:
-    """Return the round trip of a full packet and its acknowledgement over so many links, with no queues."""
-    sizes = transport.mtu_bytes + transport.control_bytes
-    return 2 * latency_s + links * sizes / rate_Bps
+
+_CHOICES = {
+    "control": Control,
+    "balance": Balance,
+    "switch_choice": Choice,
+    "way": Way,
+    "queues": Queues,
+    "recovery": Recovery,
+}
+#: Kinds in the order of their numbers in `code_kernels`.
+NUMBERED = {name: get_args(kind) for name, kind in _CHOICES.items()}
+FIELDS = tuple(field.name for field in fields(Transport))
 
 
-def in_packets(size_bytes: float, mtu_bytes: int) -> int:
-    """Return bytes rounded up to whole packets."""
-    return math.ceil(round(size_bytes / mtu_bytes, 9)) * mtu_bytes
+@dataclass(frozen=True)
+class Settings:
+    """A transport's sizes and times on a network, all filled in.
+
+    Attributes:
+        transport: what was asked for.
+        rtt_s: round trip of a full packet and its acknowledgement over the longest way, without queues.
+        bdp_bytes: what the fastest host sends in it.
+    """
+
+    transport: Transport
+    rtt_s: float
+    bdp_bytes: float
+    queue_bytes: int
+    ecn_low_bytes: int
+    ecn_high_bytes: int
+    ecn_last_hop: bool
+    xoff_bytes: int
+    xon_bytes: int
+    headroom_bytes: int
+    target_delay_s: float
+    rto_s: float
+    gap_packets: int
+    window_x: float
+    grants_follow_marks: bool
+    least_grant: float
+
+
+def settle(transport: Transport, network: PacketNetwork) -> Settings:
+    """Fill in what a transport leaves blank.
+
+    The rules are those of the UEC reference simulator (htsim_uec), so that its runs can be compared with as they are.
+    """
+    t, rate_Bps = transport, float(network.rate_Bps[: network.hosts].max())
+    links, latency_s = network.longest()
+    rtt_s = 2 * latency_s + links * (t.mtu_bytes + t.control_bytes) / rate_Bps
+    bdp = rtt_s * rate_Bps
+    packets = math.ceil(round(bdp / t.mtu_bytes, 9))
+    queue = t.queue_bytes or packets * (1 if t.queues == "trim" else 5) * t.mtu_bytes
+    low = t.ecn_low_bytes if t.ecn_low_bytes is not None else math.ceil(packets * 0.2) * t.mtu_bytes
+    high = t.ecn_high_bytes if t.ecn_high_bytes is not None else math.ceil(packets * 0.8) * t.mtu_bytes
+    xoff = t.xoff_bytes or packets * t.mtu_bytes
+    reach = float((network.latency_s * network.rate_Bps).max())
+    oversubscription = network.oversubscription()
+    alone = t.receiver_driven and t.control == "none"
+    follow = t.grants_follow_marks
+    spread = t.balance not in ("one_path", "flowlet") and t.paths > 1 or t.switch_choice != "hashed"
+    gap = (0 if t.queues == "trim" else max(3, packets) if spread else 3) if t.gap_packets is None else t.gap_packets
+    return Settings(
+        transport=t,
+        rtt_s=rtt_s,
+        bdp_bytes=bdp,
+        queue_bytes=queue,
+        ecn_low_bytes=low,
+        ecn_high_bytes=max(low, high),
+        ecn_last_hop=t.ecn_last_hop if t.ecn_last_hop is not None else not t.receiver_driven,
+        xoff_bytes=xoff,
+        xon_bytes=t.xon_bytes if t.xon_bytes is not None else max(xoff - 2 * t.mtu_bytes, t.mtu_bytes),
+        headroom_bytes=math.ceil(2 * reach) + 4 * t.mtu_bytes,
+        target_delay_s=t.target_delay_s or rtt_s * (0.75 if t.queues == "trim" else 1.0),
+        rto_s=t.rto_s or 15e-6 + 6 * queue / rate_Bps,
+        gap_packets=gap,
+        window_x=1.5,
+        grants_follow_marks=(alone and oversubscription > 1) if follow is None else follow,
+        least_grant=max(0.9 / max(1.0, oversubscription), 0.01),
+    )
