@@ -72,9 +72,7 @@ def next_port(w: World, p: int, node: int) -> int:
             )
             return a if ports(w, a).queued <= ports(w, b).queued else b
         if w.switch_choice == IN_TURN:
-            turn = switches(w, node).turn
-            switches(w, node).turn = turn + 1
-            return np.int64(set_ports(w, first + turn % count).row)
+            return _in_turn(w, node, first, count)
         if w.switch_choice == FLOWLETS:
             return _flowlet(w, p, node, first, count)
     return np.int64(set_ports(w, first + _hash(w, p, node, count)).row)
@@ -99,6 +97,19 @@ def shortest(w: World, first: int, count: int) -> int:
         if waiting < least:
             best, least = q, waiting
     return best
+
+
+@kernel
+def _in_turn(w: World, node: int, first: int, count: int) -> int:
+    """Take each port of a set once, in an order that is shuffled anew each round."""
+    switch = switches(w, node)
+    if switch.turn >= count:
+        switch.turn = 0
+        for left in range(count, 1, -1):
+            a, b = set_ports(w, first + below(w, left)), set_ports(w, first + left - 1)
+            a.row, b.row = b.row, a.row
+    switch.turn += 1
+    return np.int64(set_ports(w, first + switch.turn - 1).row)
 
 
 @kernel
