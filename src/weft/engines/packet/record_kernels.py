@@ -157,7 +157,6 @@ RECEIVER = np.dtype(
         ("bytes", i8),
         ("asked", u1),
         ("in_pull", u1),
-        ("in_idle", u1),
         ("nacked", u1),  # go-back-N: the gap has been reported
         ("next", i4),  # in its host's list of pulls
         ("pull_entropy", i4),
@@ -308,6 +307,7 @@ WORLD = np.dtype(
         ("ports", i8),
         ("cables", i8),
         ("places", i8),
+        ("idles", i8),
         ("tally", i8),
         ("queues", i8),
         ("inlets", i8),
@@ -352,6 +352,7 @@ TABLES = {
     "ports": PORT,
     "cables": CABLE,
     "places": PLACE,
+    "idles": INDEX,
     "tally": TALLY,
     "queues": QUEUE,
     "inlets": INLET,
@@ -393,6 +394,7 @@ World = Any
 ports = table("ports", PORT)
 cables = table("cables", CABLE)
 places = table("places", PLACE)
+idles = table("idles", INDEX)
 tally = table("tally", TALLY)
 queues = table("queues", QUEUE)
 inlets = table("inlets", INLET)

@@ -13,6 +13,7 @@ from weft.engines.packet.flows import Flows
 from weft.engines.packet.loop_kernels import SLACK
 from weft.engines.packet.memory_kernels import announce
 from weft.engines.packet.network import PacketNetwork
+from weft.engines.packet.receiver_kernels import IDLE_ROWS
 from weft.engines.packet.transport import NUMBERED, Settings
 from weft.routing.hashing import Hashing
 
@@ -135,6 +136,7 @@ class Tables:
             "switches": switches,
             "quanta": quanta,
             "hosts": self._hosts(),
+            "idles": records(net.hosts * IDLE_ROWS, record.INDEX),
         } | self._rings(ports, cables)
 
     def _cuts(self) -> Any:
@@ -178,7 +180,7 @@ class Tables:
         net = self.network
         hosts = records(net.hosts, record.HOST)
         hosts.port = np.arange(net.hosts)
-        for name in ("head", "tail", "pull_head", "pull_tail", "idle_head", "idle_tail"):
+        for name in ("head", "tail", "pull_head", "pull_tail"):
             hosts[name] = -1
         hosts.ps_per_quantum = _QUANTUM * PS / net.rate_Bps[: net.hosts] / _GRANTED
         hosts.rate = 1.0
