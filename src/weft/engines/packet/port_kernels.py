@@ -236,7 +236,7 @@ def _mark(w: World, p: int, q: int, behind: int) -> None:
     if packet.level == 0 or packet.kind != DATA:
         return
     if port.marks and behind > port.ecn_low:
-        if behind > port.ecn_high or unit(w) * (port.ecn_high - port.ecn_low) < behind - port.ecn_low:
+        if behind > port.ecn_high or unit(w) * (port.ecn_high - port.ecn_low) < w.ecn_most * (behind - port.ecn_low):
             packet.flags |= ECN
             tally(w, q).marked += 1
     if w.int_hops > 0 and packet.hops < w.int_hops:

@@ -291,6 +291,8 @@ WORLD = np.dtype(
         ("headroom", i8),
         ("shared", i8),  # bytes of a switch's shared buffer, 0 where ports have their own
         ("shared_alpha", f8),
+        ("ecn_most", f8),  # probability of a mark just below where all are marked
+        ("stall_ps", i8),  # nothing moves for so long while packets are held: come back and let it be looked into
         ("grant_quanta", i8),
         ("least_rate", f8),  # of grants
         ("window_rows", i8),  # columns of the tables of sequence numbers, a power of two

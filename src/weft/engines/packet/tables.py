@@ -20,6 +20,8 @@ PS = 1e12  # a second
 _LINE = 64  # bytes of a cache line
 _QUANTUM = 256  # bytes of credit
 _UNLIMITED = 1 << 60
+_BY_RATE = ("dcqcn", "timely")  # controls without a window
+_NOTIFY_s = 50e-6  # between notifications of a flow (Y. Zhu et al., SIGCOMM 2015, section 3.1)
 #: Of line rate, that receivers grant (EQDS paces at 0.99, V. Olteanu et al., NSDI 2022).
 _GRANTED = 0.99
 
@@ -86,8 +88,10 @@ class Tables:
         w.network_rtt_ps = int(s.rtt_s * PS)
         w.xoff, w.xon, w.headroom = s.xoff_bytes, s.xon_bytes, s.headroom_bytes
         w.shared, w.shared_alpha = t.shared_bytes or 0, t.shared_alpha
+        w.ecn_most = s.ecn_most
+        w.stall_ps = 2 * int(w.network_rtt_ps + w.rto_ps)
         w.grant_quanta, w.least_rate = 4 * 4096 // _QUANTUM, s.least_grant
-        w.notify_ps = int(50e-6 * PS) if t.control == "dcqcn" else 0
+        w.notify_ps = int(_NOTIFY_s * PS) if t.control == "dcqcn" else 0
         w.int_hops = self.network.longest()[0] if t.control == "hpcc" else 0
         return world
 
@@ -205,8 +209,8 @@ class Tables:
         senders.slot = senders.next = -1
         most = np.floor(s.window_x * s.rtt_s * net.rate_Bps[flows.src])
         senders.cwnd = most if t.window_bytes is None else t.window_bytes
-        if t.control == "none" and t.receiver_driven and t.window_bytes is None:
-            senders.cwnd = 1e18  # credit alone decides
+        if t.window_bytes is None and (t.receiver_driven if t.control == "none" else t.control in _BY_RATE):
+            senders.cwnd = 1e18  # credit or the rate alone decides
         senders.most_cwnd = most
         senders.base_rtt_ps = w.network_rtt_ps
         senders.waits = flows.waits
