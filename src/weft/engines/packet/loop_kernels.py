@@ -11,6 +11,7 @@ from weft.engines.packet import control_kernels as control
 from weft.engines.packet.code_kernels import (
     ACK,
     ARRIVE,
+    BROKEN,
     CNP,
     CREDIT,
     DATA,
@@ -234,6 +235,10 @@ def _arrive(w: World, p: int) -> None:
         return
     if not admit(w, p, q):
         return
+    if packet.flags & BROKEN and not port.cut:
+        release(w, packet.inlet, packet.size)
+        free_packet(w, p)
+        return
     packet.hops = min(254, packet.hops + 1)
     out = np.int64(packet.next) if w.early else next_port(w, p, np.int64(port.to))
     if out == NOTHING:
@@ -253,7 +258,9 @@ def _consume(w: World, p: int, q: int) -> None:
         packet = packets(w, p)
         release(w, packet.inlet, packet.size)
         kind = packet.kind
-        if kind == DATA:
+        if packet.flags & BROKEN:
+            pass
+        elif kind == DATA:
             get_data(w, p)
         elif kind == ACK:
             get_ack(w, p)

@@ -14,6 +14,7 @@ import numpy as np
 from weft._jit import kernel
 from weft.engines.packet.code_kernels import (
     ARRIVE,
+    BROKEN,
     CREDIT,
     CREDITS,
     DATA,
@@ -178,6 +179,9 @@ def begin(w: World, p: int, q: int) -> None:
     else:
         at_time(w, w.now + np.int64(packet.size * cables(w, q).ps_per_byte + 0.5), FREE, q)
     if port.cut:
+        if port.lossy and _damaged(w, q, packet.size):
+            tally(w, q).lost += 1
+            packet.flags |= BROKEN
         _mark(w, p, q, port.queued - packet.size)
         packet.next = next_port(w, p, np.int64(port.to)) if w.early and port.to >= 0 else np.int64(NOTHING)
         after(w, port.ring_wire, ARRIVE, p)
@@ -190,17 +194,16 @@ def finish(w: World, q: int) -> bool:
     p, size = port.serving, port.serving_size
     if p == NOTHING:
         return True
-    if port.lossy and port.up and unit(w) < -np.expm1(size * np.log1p(-cables(w, q).loss)):
+    if port.lossy and port.up and not port.cut and _damaged(w, q, size):
         if cables(w, q).retry_ps > 0:
             tally(w, q).retried += 1
             again_ps = cables(w, q).retry_ps + np.int64(size * cables(w, q).ps_per_byte + 0.5)
             at_time(w, w.now + again_ps, FREE, q)
             return False
         tally(w, q).lost += 1
-        if not port.cut:
-            _leave(w, q)
-            free_packet(w, p)
-            return True
+        _leave(w, q)
+        free_packet(w, p)
+        return True
     w.hops += 1
     w.moved = w.now
     port.sent_bytes += size
@@ -215,6 +218,12 @@ def finish(w: World, q: int) -> bool:
     packets(w, p).next = next_port(w, p, np.int64(port.to)) if w.early and port.to >= 0 else np.int64(NOTHING)
     after(w, port.ring_wire, ARRIVE, p)
     return True
+
+
+@kernel
+def _damaged(w: World, q: int, size: int) -> bool:
+    """Whether a packet of so many bytes is damaged on a port's wire, each byte for itself."""
+    return unit(w) < -np.expm1(size * np.log1p(-cables(w, q).loss))
 
 
 @kernel

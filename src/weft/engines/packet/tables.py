@@ -142,7 +142,10 @@ class Tables:
         } | self._rings(ports, cables)
 
     def _cuts(self) -> Any:
-        """Ports whose far end cuts through: it is a switch with all of its ports as fast as this one."""
+        """Ports whose far end cuts through: it is a switch with all of its ports as fast as this one.
+
+        Links that send what was lost again deliver whole packets.
+        """
         net = self.network
         rate = net.rate_Bps
         out = np.concatenate([np.full(net.hosts, -1), net.host_switch, net.link_src])
@@ -150,7 +153,10 @@ class Tables:
         low, high = np.full(net.switches, np.inf), np.zeros(net.switches)
         np.minimum.at(low, out[net.hosts :], rate[net.hosts :])
         np.maximum.at(high, out[net.hosts :], rate[net.hosts :])
-        return (to >= 0) & (low[to] == rate) & (high[to] == rate)
+        whole = np.zeros(net.ports, bool)
+        if net.loss is not None and net.retry_s is not None:
+            whole = (net.loss > 0) & (net.retry_s > 0)
+        return (to >= 0) & (low[to] == rate) & (high[to] == rate) & ~whole
 
     def _credit(self) -> Any:
         """Bytes of buffer behind each port, a lane."""
