@@ -291,11 +291,17 @@ def _go_on(w: World, q: int) -> None:
         if host.crt != 0:
             serve(w, q)
             return
-    while host.active > 0:
+    stopped = 0  # flows whose class is; the gate or the credit goes on with them
+    while host.active > stopped:
         f = np.int64(host.head)
         sender = senders(w, f)
         if not may_send(w, q, sender.level, w.mtu):
-            break  # paused; the gate or the credit goes on
+            if w.classes == 2:
+                break
+            _leave_list(w, h)
+            join(w, f)
+            stopped += 1
+            continue
         if not permitted(w, f):
             _leave_list(w, h)
             continue

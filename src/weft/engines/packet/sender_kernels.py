@@ -124,7 +124,8 @@ def want(w: World, f: int) -> None:
         return
     host = hosts(w, sender.src)
     port = ports(w, host.port)
-    if port.serving == NOTHING and host.active == 0 and may_send(w, host.port, sender.level, w.mtu):
+    first = host.active == 0 or w.classes > 2  # beside an idle port only flows of stopped classes wait
+    if port.serving == NOTHING and first and may_send(w, host.port, sender.level, w.mtu):
         send(w, f)
         if not permitted(w, f):
             return
