@@ -316,20 +316,25 @@ def admit(w: World, p: int, q: int) -> bool:
     row = q * w.classes + packet.level
     inlet = inlets(w, row)
     if w.full == PAUSES:
-        xoff = w.xoff
-        if w.shared > 0:
-            held = switches(w, ports(w, q).to).held
-            xoff = max(np.int64(w.shared_alpha * (w.shared - held)), w.mtu)
-        if inlet.bytes + packet.size > xoff + w.headroom:
+        if inlet.stopped and inlet.bytes + packet.size > inlet.stopped - 1 + w.headroom:
             tally(w, q).dropped += 1
             free_packet(w, p)
             return False
-        if inlet.bytes + packet.size > xoff and not inlet.stopped:
-            inlet.stopped = 1
+        if inlet.bytes + packet.size > _stop_at(w, q) and not inlet.stopped:
+            inlet.stopped = inlet.bytes + 1
             after(w, ports(w, q).ring_wire, GATE, (q * 64 + packet.level) * 2 + 1)
     inlet.bytes += packet.size
     packet.inlet = row
     return True
+
+
+@kernel
+def _stop_at(w: World, q: int) -> int:
+    """Return how much a switch holds of a link before it is paused; of a shared buffer, what dynamic thresholds leave."""
+    node = ports(w, q).to
+    if w.shared > 0 and node >= 0:
+        return max(np.int64(w.shared_alpha * (w.shared - switches(w, node).held)), w.mtu)
+    return np.int64(w.xoff)
 
 
 @kernel
@@ -342,7 +347,7 @@ def release(w: World, row: int, size: int) -> None:
     inlet.bytes -= size
     if w.full == CREDITS:
         after(w, ports(w, q).ring_wire, CREDIT, ((q * 64 + level) << 20) + size)
-    elif inlet.stopped and inlet.bytes <= w.xon:
+    elif inlet.stopped and inlet.bytes <= max(_stop_at(w, q) - (w.xoff - w.xon), 0):
         inlet.stopped = 0
         after(w, ports(w, q).ring_wire, GATE, (q * 64 + level) * 2)
 

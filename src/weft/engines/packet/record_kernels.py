@@ -70,7 +70,8 @@ TALLY = np.dtype(
 )
 #: Packets of one class before a port.
 QUEUE = np.dtype([("head", i4), ("tail", i4), ("count", i4), ("deficit", i4), ("bytes", i8), ("most", i8)], align=True)
-#: What a switch holds of one class from one link, and how far it lets the link go.
+#: What a switch holds of one class from one link, and how far it lets the link go; `stopped` is 0, or one more than the
+#: bytes it held when it stopped the link.
 INLET = np.dtype([("bytes", i8), ("credit", i8), ("stopped", i8)], align=True)
 #: A switch.
 SWITCH = np.dtype([("salt", u8), ("held", i8), ("turn", i8)], align=True)
