@@ -29,6 +29,7 @@ from weft.engines.packet.code_kernels import (
     PULL,
     REACHED,
     RTS,
+    STALLED,
     START,
     THROTTLE,
     TICK,
@@ -95,6 +96,9 @@ def run(world: Any, until: int) -> int:
         if countdown == 0:
             if _full(w):
                 return FULL
+            if w.now - w.moved > w.stall_ps and w.free_packets < w.packet_rows:
+                w.moved = w.now  # look again as much later
+                return STALLED
             countdown = _LOOK
         countdown -= 1
         time = next_time(w)
