@@ -172,6 +172,8 @@ def begin(w: World, p: int, q: int) -> None:
     packet.port = q
     if w.full == CREDITS and packet.level > 0:
         inlets(w, q * w.classes + packet.level).credit -= packet.size
+    if w.int_hops > 0:
+        _tell(w, p, q)
     if packet.size == w.mtu:
         after(w, port.ring_full, FREE, q)
     elif packet.size == w.control_size:
@@ -240,7 +242,7 @@ def _leave(w: World, q: int) -> None:
 
 @kernel
 def _mark(w: World, p: int, q: int, behind: int) -> None:
-    """Mark congestion, by RED on what waits now (a step where both thresholds are one), and tell what telemetry asks."""
+    """Mark congestion, by RED on what waits now (a step where both thresholds are one)."""
     port, packet = ports(w, q), packets(w, p)
     if packet.level == 0 or packet.kind != DATA:
         return
@@ -248,9 +250,15 @@ def _mark(w: World, p: int, q: int, behind: int) -> None:
         if behind > port.ecn_high or unit(w) * (port.ecn_high - port.ecn_low) < w.ecn_most * (behind - port.ecn_low):
             packet.flags |= ECN
             tally(w, q).marked += 1
-    if w.int_hops > 0 and packet.hops < w.int_hops:
+
+
+@kernel
+def _tell(w: World, p: int, q: int) -> None:
+    """Write what telemetry asks for into a packet as it leaves its queue: what waits behind it, and what was sent."""
+    port, packet = ports(w, q), packets(w, p)
+    if packet.level > 0 and packet.hops < w.int_hops:
         seen = telemetry(w, p * w.int_hops + packet.hops)
-        seen.queued = behind
+        seen.queued = port.queued - packet.size
         seen.sent_bytes = port.sent_bytes
         seen.at_ps = w.now
         seen.ps_per_byte = cables(w, q).ps_per_byte

@@ -42,8 +42,8 @@ class Transport:
             product; for DCTCP a seventh and for DCQCN what its paper has (`marking`).
         ecn_most: probability of a mark as the queue comes to ``ecn_high_bytes``; blank: 1, for DCQCN 0.01.
         ecn_last_hop: also on ports to hosts; blank: unless receivers drive.
-        xoff_bytes: data from a link, at which it is paused; blank: one bandwidth-delay product, and for DCQCN no less
-            than ``ecn_high_bytes``, for marks are to come before pauses.
+        xoff_bytes: data from a link, at which it is paused; blank: one bandwidth-delay product; for DCQCN no less than
+            ``ecn_high_bytes`` and for TIMELY five products, for control is to act before pauses do.
         xon_bytes: at which it may go on; blank: two packets less.
         credit_bytes: of a link's buffer for each lane; blank: what keeps the link busy, and four packets.
         lanes: virtual channels; a packet takes the next with each switch.
@@ -178,7 +178,8 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
     packets = math.ceil(round(bdp / t.mtu_bytes, 9))
     queue = t.queue_bytes or packets * (1 if t.queues == "trim" else 5) * t.mtu_bytes
     low, high, most = marking(t, packets, rate_Bps)
-    xoff = t.xoff_bytes or max(packets * t.mtu_bytes, high if t.control == "dcqcn" else 0)
+    late = {"dcqcn": high, "timely": 5 * packets * t.mtu_bytes}.get(t.control, 0)
+    xoff = t.xoff_bytes or max(packets * t.mtu_bytes, late)
     reach = float((network.latency_s * network.rate_Bps).max())
     oversubscription = network.oversubscription()
     alone = t.receiver_driven and t.control == "none"
