@@ -11,6 +11,7 @@ from weft.engines.packet import control_kernels as control
 from weft.engines.packet.code_kernels import (
     ACK,
     ARRIVE,
+    BROKEN,
     CNP,
     CREDIT,
     DATA,
@@ -28,6 +29,7 @@ from weft.engines.packet.code_kernels import (
     PULL,
     REACHED,
     RTS,
+    STALLED,
     START,
     THROTTLE,
     TICK,
@@ -94,6 +96,9 @@ def run(world: Any, until: int) -> int:
         if countdown == 0:
             if _full(w):
                 return FULL
+            if w.now - w.moved > w.stall_ps and w.free_packets < w.packet_rows:
+                w.moved = w.now  # look again as much later
+                return STALLED
             countdown = _LOOK
         countdown -= 1
         time = next_time(w)
@@ -234,6 +239,10 @@ def _arrive(w: World, p: int) -> None:
         return
     if not admit(w, p, q):
         return
+    if packet.flags & BROKEN and not port.cut:
+        release(w, packet.inlet, packet.size)
+        free_packet(w, p)
+        return
     packet.hops = min(254, packet.hops + 1)
     out = np.int64(packet.next) if w.early else next_port(w, p, np.int64(port.to))
     if out == NOTHING:
@@ -253,7 +262,9 @@ def _consume(w: World, p: int, q: int) -> None:
         packet = packets(w, p)
         release(w, packet.inlet, packet.size)
         kind = packet.kind
-        if kind == DATA:
+        if packet.flags & BROKEN:
+            pass
+        elif kind == DATA:
             get_data(w, p)
         elif kind == ACK:
             get_ack(w, p)
@@ -284,11 +295,17 @@ def _go_on(w: World, q: int) -> None:
         if host.crt != 0:
             serve(w, q)
             return
-    while host.active > 0:
+    stopped = 0  # flows whose class is; the gate or the credit goes on with them
+    while host.active > stopped:
         f = np.int64(host.head)
         sender = senders(w, f)
         if not may_send(w, q, sender.level, w.mtu):
-            break  # paused; the gate or the credit goes on
+            if w.classes == 2:
+                break
+            _leave_list(w, h)
+            join(w, f)
+            stopped += 1
+            continue
         if not permitted(w, f):
             _leave_list(w, h)
             continue

@@ -70,7 +70,8 @@ TALLY = np.dtype(
 )
 #: Packets of one class before a port.
 QUEUE = np.dtype([("head", i4), ("tail", i4), ("count", i4), ("deficit", i4), ("bytes", i8), ("most", i8)], align=True)
-#: What a switch holds of one class from one link, and how far it lets the link go.
+#: What a switch holds of one class from one link, and how far it lets the link go; `stopped` is 0, or one more than the
+#: bytes it held when it stopped the link.
 INLET = np.dtype([("bytes", i8), ("credit", i8), ("stopped", i8)], align=True)
 #: A switch.
 SWITCH = np.dtype([("salt", u8), ("held", i8), ("turn", i8)], align=True)
@@ -290,6 +291,8 @@ WORLD = np.dtype(
         ("headroom", i8),
         ("shared", i8),  # bytes of a switch's shared buffer, 0 where ports have their own
         ("shared_alpha", f8),
+        ("ecn_most", f8),  # probability of a mark just below where all are marked
+        ("stall_ps", i8),  # nothing moves for so long while packets are held: come back and let it be looked into
         ("grant_quanta", i8),
         ("least_rate", f8),  # of grants
         ("window_rows", i8),  # columns of the tables of sequence numbers, a power of two

@@ -124,7 +124,8 @@ def want(w: World, f: int) -> None:
         return
     host = hosts(w, sender.src)
     port = ports(w, host.port)
-    if port.serving == NOTHING and host.active == 0 and may_send(w, host.port, sender.level, w.mtu):
+    first = host.active == 0 or w.classes > 2  # beside an idle port only flows of stopped classes wait
+    if port.serving == NOTHING and first and may_send(w, host.port, sender.level, w.mtu):
         send(w, f)
         if not permitted(w, f):
             return
@@ -249,6 +250,8 @@ def get_ack(w: World, p: int) -> None:
     sender.marked += marked
     rtt_ps = _round_trip(w, f, packet.seq, packet.flags & AGAIN != 0)
     _ack_below(w, f, packet.cum)
+    if w.recovery == GO_BACK_N:
+        _count_flight(w, f)
     _ack_bits(w, f, packet.base, packet.bitmap)
     if w.gap_packets > 0:
         _lose_overtaken(w, f)
@@ -337,7 +340,10 @@ def get_nack(w: World, p: int) -> None:
     sender.nacks += 1
     if w.recovery == GO_BACK_N:
         _ack_below(w, f, packet.cum)
-        _go_back(w, f)
+        _count_flight(w, f)
+        if packet.cum == sender.cum and sender.sent > sender.cum:
+            control.lost(w, f, size_of(w, f, packet.cum))
+            _go_back(w, f)
         want(w, f)
         return
     seq = packet.seq
@@ -363,7 +369,17 @@ def _go_back(w: World, f: int) -> None:
         sender.backlog += size_of(w, f, seq)
         seqs(w, _at(w, f, seq)).state = UNSENT
     sender.sent = sender.cum
-    sender.in_flight = 0
+    _count_flight(w, f)
+
+
+@kernel
+def _count_flight(w: World, f: int) -> None:
+    """Count what is in flight where senders go back: what was sent from the first on, less what has been received."""
+    sender = senders(w, f)
+    sent = np.int64(sender.sent) * w.mtu
+    if sender.sent == sender.packets:
+        sent += sender.last_size - w.mtu
+    sender.in_flight = max(0, sent - sender.received)
 
 
 @kernel
@@ -421,6 +437,7 @@ def timer(w: World, f: int) -> None:
         sender.timeouts += 1
         path_feedback(w, sender.slot, 0, SILENT)
         if w.recovery == GO_BACK_N:
+            control.lost(w, f, size_of(w, f, sender.cum))
             _go_back(w, f)
         if w.receiver_driven:
             _ask(w, f)
