@@ -85,8 +85,9 @@ def _room(w: World, q: int) -> int:
     if w.full == PAUSES or w.full == CREDITS or port.node < 0:
         return np.int64(1) << 60
     if w.shared > 0:
-        return np.int64(w.shared_alpha * (w.shared - switches(w, port.node).held))
-    return port.limit
+        free = w.shared - switches(w, port.node).held
+        return min(np.int64(w.shared_alpha * free), port.queued + free)
+    return np.int64(port.limit)
 
 
 @kernel
