@@ -106,6 +106,7 @@ def _make_room(w: World, p: int, q: int) -> bool:
         held = packets(w, tail).size
         _exchange(w, p, tail)  # the newest leaves the queue as p, and p stays in its place
         queue.bytes += packets(w, tail).size - held
+        queue.most = max(queue.most, queue.bytes)
         port.queued += packets(w, tail).size - held
         if w.shared > 0:
             switches(w, port.node).held += packets(w, tail).size - held
