@@ -205,7 +205,10 @@ def finish(w: World, q: int) -> bool:
             at_time(w, w.now + again_ps, FREE, q)
             return False
         tally(w, q).lost += 1
+        port.sent_bytes += size
         _leave(w, q)
+        if w.full == CREDITS and port.serving_level > 0:
+            after(w, port.ring_wire, CREDIT, ((q * 64 + port.serving_level) << 20) + size)
         free_packet(w, p)
         return True
     w.hops += 1
