@@ -36,7 +36,7 @@ from weft.engines.packet.code_kernels import (
     TIMER,
     TRIMMED,
 )
-from weft.engines.packet.event_kernels import at_time, next_time, take
+from weft.engines.packet.event_kernels import again_first, at_time, next_time, take
 from weft.engines.packet.forward_kernels import next_port
 from weft.engines.packet.pool_kernels import free_packet
 from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, may_send, release, serve
@@ -117,7 +117,8 @@ def run(world: Any, until: int) -> int:
                 _go_on(w, index)
         elif kind == START:
             if w.free_slot == 0:
-                at_time(w, w.now, START, index)
+                again_first(w, START, index)
+                w.event_count -= 1
                 return FULL
             start_flow(w, index)
         elif kind == TIMER:
