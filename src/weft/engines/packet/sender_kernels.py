@@ -243,9 +243,7 @@ def get_ack(w: World, p: int) -> None:
     if sender.state != RUNNING:
         return
     sender.acks += 1
-    newly = max(0, packet.word - sender.received)
-    sender.received += newly
-    sender.in_flight -= newly
+    newly = _count_received(w, f, packet.word)
     marked = packet.flags & ECN != 0
     sender.marked += marked
     rtt_ps = _round_trip(w, f, packet.seq, packet.flags & AGAIN != 0)
@@ -262,6 +260,16 @@ def get_ack(w: World, p: int) -> None:
         _end_flow(w, f)
     else:
         want(w, f)
+
+
+@kernel
+def _count_received(w: World, f: int, bytes_: int) -> int:
+    """Take the bytes that a receiver has in all, and return how many more that is."""
+    sender = senders(w, f)
+    newly = max(0, bytes_ - sender.received)
+    sender.received += newly
+    sender.in_flight -= newly
+    return np.int64(newly)
 
 
 @kernel
@@ -339,6 +347,7 @@ def get_nack(w: World, p: int) -> None:
         return
     sender.nacks += 1
     if w.recovery == GO_BACK_N:
+        _count_received(w, f, packet.word)
         _ack_below(w, f, packet.cum)
         _count_flight(w, f)
         if packet.cum == sender.cum and sender.sent > sender.cum:
