@@ -202,7 +202,7 @@ RING = np.dtype([("first", i8), ("mask", i8), ("head", i8), ("tail", i8), ("dela
 #: Flows that begin when others end.
 TRIGGER = np.dtype([("need", i4), ("have", i4), ("first", i4), ("next", i4), ("end", i4), ("each", u1)], align=True)
 #: A sequence number at the sender.
-SEQ = np.dtype([("sent_ps", i8), ("state", u1), ("again", u1)], align=True)
+SEQ = np.dtype([("sent_ps", i8), ("state", u1), ("again", u1), ("path", i4)], align=True)
 #: 64 sequence numbers at the receiver: which have come above the first gap.
 CAME = np.dtype([("bits", u8)], align=True)
 #: How a flow chooses paths.

@@ -187,6 +187,7 @@ def send(w: World, f: int) -> None:
         packet.flags |= ASKS
     record.state = FLYING
     record.sent_ps = w.now
+    record.path = packet.entropy
     if not sender.timer:
         sender.timer = 1
         at_time(w, w.now + w.rto_ps, TIMER, f)
@@ -438,13 +439,13 @@ def timer(w: World, f: int) -> None:
             oldest = min(oldest, seqs(w, _at(w, f, seq)).sent_ps)
             continue
         late += 1
+        path_feedback(w, sender.slot, seqs(w, _at(w, f, seq)).path, SILENT)
         if w.recovery == GO_BACK_N:
             break
         lose(w, f, seq)
         control.lost(w, f, size_of(w, f, seq))
     if late > 0:
         sender.timeouts += 1
-        path_feedback(w, sender.slot, 0, SILENT)
         if w.recovery == GO_BACK_N:
             control.lost(w, f, size_of(w, f, sender.cum))
             _go_back(w, f)
