@@ -449,15 +449,14 @@ def timer(w: World, f: int) -> None:
         if w.recovery == GO_BACK_N:
             control.lost(w, f, size_of(w, f, sender.cum))
             _go_back(w, f)
-        if w.receiver_driven:
-            _ask(w, f)
-    elif oldest < np.iinfo(np.int64).max:
+    none = oldest == np.iinfo(np.int64).max
+    starved = w.receiver_driven and none and (sender.backlog > 0 or sender.lost > 0)
+    if w.receiver_driven and (late > 0 or starved):
+        _ask(w, f)
+    if late > 0 or starved or not none:
         sender.timer = 1
-        at_time(w, oldest + w.rto_ps, TIMER, f)
+        at_time(w, (w.now if none else oldest) + w.rto_ps, TIMER, f)
     if late > 0:
-        if not sender.timer:
-            sender.timer = 1
-            at_time(w, min(oldest, w.now) + w.rto_ps, TIMER, f)
         want(w, f)
 
 
