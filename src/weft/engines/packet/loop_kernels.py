@@ -145,6 +145,8 @@ def run(world: Any, until: int) -> int:
             if w.running > 0:
                 spread = (0.75 + unit(w) / 2) * 1.5  # so that hosts do not act in step
                 at_time(w, w.now + np.int64(spread * w.network_rtt_ps), THROTTLE, index)
+            else:
+                hosts(w, index).asleep = 1
         if w.ended_count > 0 and w.stop_on_end:
             return HEARD
 

@@ -184,6 +184,7 @@ HOST = np.dtype(
         ("idle_tail", i4),
         ("granting", u1),
         ("stalled", u1),
+        ("asleep", u1),  # does not look after congestion, for nothing is sent
         ("ps_per_quantum", f8),
         ("rate", f8),  # of grants, in part of line rate
         ("g", f8),

@@ -31,6 +31,7 @@ from weft.engines.packet.code_kernels import (
     RTS,
     RUNNING,
     START,
+    THROTTLE,
     TIMER,
     UNSENT,
 )
@@ -77,6 +78,9 @@ def start_flow(w: World, f: int) -> None:
     w.running += 1
     begin_balance(w, slot)
     control.begin_control(w, f)
+    if hosts(w, sender.dst).asleep:
+        hosts(w, sender.dst).asleep = 0
+        at_time(w, w.now + w.network_rtt_ps, THROTTLE, sender.dst)
     want(w, f)
 
 
