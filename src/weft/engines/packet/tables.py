@@ -216,7 +216,7 @@ class Tables:
         senders.level = 1 + priority * t.lanes
         senders.slot = senders.next = -1
         most = np.floor(s.window_x * s.rtt_s * net.rate_Bps[flows.src])
-        senders.cwnd = most if t.window_bytes is None else t.window_bytes
+        senders.cwnd = most if t.window_bytes is None else max(t.window_bytes, t.mtu_bytes)
         if t.window_bytes is None and (t.receiver_driven if t.control == "none" else t.control in _BY_RATE):
             senders.cwnd = 1e18  # credit or the rate alone decides
         senders.most_cwnd = most
