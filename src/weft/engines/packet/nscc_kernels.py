@@ -162,7 +162,7 @@ def _shrink(w: World, f: int) -> None:
 @kernel
 def _bound(w: World, f: int) -> None:
     sender = senders(w, f)
-    sender.cwnd = min(max(sender.cwnd, float(w.mtu)), sender.most_cwnd)
+    sender.cwnd = max(min(sender.cwnd, sender.most_cwnd), float(w.mtu))
 
 
 @kernel
