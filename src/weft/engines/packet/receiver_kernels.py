@@ -115,7 +115,9 @@ def get_request(w: World, p: int) -> None:
     _raise_target(w, f, packet.word)
     if w.receiver_driven and not receivers(w, f).in_pull:
         _request(w, f)
-    _acknowledge(w, p, _base(w, f, packet.seq), False)
+    base = _base(w, f, packet.seq)
+    packet.seq = NOTHING  # it answers no packet of data, and tells no round trip
+    _acknowledge(w, p, base, False)
 
 
 @kernel

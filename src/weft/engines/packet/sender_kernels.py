@@ -364,7 +364,7 @@ def get_nack(w: World, p: int) -> None:
     if seq < sender.cum or seq >= sender.sent or seqs(w, _at(w, f, seq)).state != FLYING:
         return  # overtaken by an acknowledgement
     last_hop = packet.flags & LAST_HOP != 0
-    rtt_ps = np.int64(w.now - seqs(w, _at(w, f, seq)).sent_ps)
+    rtt_ps = _round_trip(w, f, seq, packet.flags & AGAIN != 0)
     control.nacked(w, f, size_of(w, f, seq), rtt_ps, last_hop)
     lose(w, f, seq)
     _stop_speculating(w, f)
