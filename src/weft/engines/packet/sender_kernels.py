@@ -454,7 +454,7 @@ def timer(w: World, f: int) -> None:
             control.lost(w, f, size_of(w, f, sender.cum))
             _go_back(w, f)
     none = oldest == np.iinfo(np.int64).max
-    starved = w.receiver_driven and none and (sender.backlog > 0 or sender.lost > 0)
+    starved = w.receiver_driven and none and sender.credit <= 0 and (sender.backlog > 0 or sender.lost > 0)
     if w.receiver_driven and (late > 0 or starved):
         _ask(w, f)
     if late > 0 or starved or not none:
