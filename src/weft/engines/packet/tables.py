@@ -110,7 +110,7 @@ class Tables:
         cables.ps_per_byte = PS / net.rate_Bps
         cables.latency_ps = np.rint(net.latency_s * PS)
         x = np.ones(net.ports) if net.buffer_x is None else net.buffer_x
-        ports.limit = s.queue_bytes * x
+        ports.limit = np.maximum(s.queue_bytes * x, t.mtu_bytes)
         cables.limit_control = 2 * ports.limit.astype(np.int64)
         cables.limit_control[:hosts] = _UNLIMITED
         ports.ecn_low, ports.ecn_high = s.ecn_low_bytes * x, s.ecn_high_bytes * x

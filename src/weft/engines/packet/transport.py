@@ -113,6 +113,8 @@ class Transport:
             value = getattr(self, name)
             if value is not None and not 0 < value < 1 << 31:
                 raise ConfigError(f"{value}; above 0 and below 2^31", field=name)
+        if self.shared_bytes is not None and self.shared_alpha * self.shared_bytes < self.mtu_bytes:
+            raise ConfigError(f"{self.shared_bytes} bytes hold no packet for any port", field="shared_bytes")
         low, high = self.ecn_low_bytes, self.ecn_high_bytes
         if low is not None and high is not None and low > high:
             raise ConfigError(f"{low} bytes is above ecn_high_bytes, {high}", field="ecn_low_bytes")

@@ -84,7 +84,7 @@ class Reference:
             number=number,
             ps_per_byte=PS / rate,
             wire_ps=round(latency * PS),
-            limit=int(s.queue_bytes * part),
+            limit=max(int(s.queue_bytes * part), t.mtu_bytes),
             ecn=(int(s.ecn_low_bytes * part), int(s.ecn_high_bytes * part)) if marks else None,
             loss=loss,
             retry_ps=retry_ps,
