@@ -90,7 +90,8 @@ class Tables:
         w.shared, w.shared_alpha = t.shared_bytes or 0, t.shared_alpha
         w.ecn_most = s.ecn_most
         w.stall_ps = 2 * int(w.network_rtt_ps + w.rto_ps)
-        w.grant_quanta, w.least_rate = 4 * 4096 // _QUANTUM, s.least_grant
+        w.grant_quanta = -(-t.grant_packets * (t.mtu_bytes - t.header_bytes) // _QUANTUM)
+        w.least_rate = s.least_grant
         w.notify_ps = int(_NOTIFY_s * PS) if t.control == "dcqcn" else 0
         w.int_hops = self.network.longest()[0] if t.control == "hpcc" else 0
         return world

@@ -57,6 +57,7 @@ class Transport:
         gap_packets: overtaken by so many is lost; 0 where trimming tells; blank: 0 where queues trim, else 3 on one
             path and one window on several.
         flowlet_s: pause after which a flow may take another path.
+        grant_packets: full packets that a receiver grants at a time.
         grants_follow_marks: receivers grant less where the network towards them is congested; blank: where leaf
             switches are oversubscribed and receivers alone drive.
         seed: of all random choices.
@@ -92,6 +93,7 @@ class Transport:
     rto_s: float | None = None
     gap_packets: int | None = None
     flowlet_s: float = 50e-6
+    grant_packets: int = 4
     grants_follow_marks: bool | None = None
     seed: int = 13
 
@@ -116,6 +118,8 @@ class Transport:
         low, high = self.ecn_low_bytes, self.ecn_high_bytes
         if low is not None and high is not None and low > high:
             raise ConfigError(f"{low} bytes is above ecn_high_bytes, {high}", field="ecn_low_bytes")
+        if not 1 <= self.grant_packets <= 1 << 10:
+            raise ConfigError(f"{self.grant_packets} packets at a time; 1 to 1,024", field="grant_packets")
         if self.ecn_most is not None and not 0 <= self.ecn_most <= 1:
             raise ConfigError(f"{self.ecn_most}; a probability, 0 to 1", field="ecn_most")
 
