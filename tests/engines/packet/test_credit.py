@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from packet_networks import RATE_Bps, Simulation, flows, line, network, received, ring, watch
 
@@ -109,3 +110,14 @@ def test_adaptive_switches_keep_all_ways_busy() -> None:
     ideal = 10**7 * MTU / 4086 / RATE_Bps
     assert simulation.tables["senders"].end_ps.max() / 1e12 < 1.1 * ideal
     assert simulation.tables["senders"].again.sum() == 0
+
+
+def test_credit_of_lost_packets_comes_back() -> None:
+    # A link that loses a packet in twenty would have none left after some hundred packets
+    net = line(2)
+    loss = np.zeros(net.ports)
+    loss[2 * net.hosts] = 1 - 0.95 ** (1 / MTU)
+    simulation = Simulation(line(2, loss=loss), _lossless(rto_s=100e-6), flows((0, 1, 2000 * 4086)))
+    simulation.run()
+    assert simulation.world.done == 1
+    assert simulation.tables["tally"].lost.sum() > 50

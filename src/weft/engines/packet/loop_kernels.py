@@ -39,7 +39,7 @@ from weft.engines.packet.code_kernels import (
 from weft.engines.packet.event_kernels import at_time, next_time, take
 from weft.engines.packet.forward_kernels import next_port
 from weft.engines.packet.pool_kernels import free_packet
-from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, may_send, release, serve
+from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, may_send, release, restore_credit, serve
 from weft.engines.packet.random_kernels import unit
 from weft.engines.packet.record_kernels import (
     World,
@@ -232,6 +232,7 @@ def _arrive(w: World, p: int) -> None:
     port = ports(w, q)
     if not port.up:
         tally(w, q).dropped += 1
+        restore_credit(w, q, packet.level, packet.size)
         free_packet(w, p)
         return
     if port.to < 0:

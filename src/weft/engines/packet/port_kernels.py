@@ -204,6 +204,7 @@ def finish(w: World, q: int) -> bool:
             return False
         tally(w, q).lost += 1
         _leave(w, q)
+        restore_credit(w, q, port.serving_level, size)
         free_packet(w, p)
         return True
     w.hops += 1
@@ -214,6 +215,7 @@ def finish(w: World, q: int) -> bool:
         return True
     if not port.up:
         tally(w, q).dropped += 1
+        restore_credit(w, q, port.serving_level, size)
         free_packet(w, p)
         return True
     _mark(w, p, q, port.queued)
@@ -358,6 +360,13 @@ def release(w: World, row: int, size: int) -> None:
     elif inlet.stopped and inlet.bytes <= max(_stop_at(w, q) - (w.xoff - w.xon), 0):
         inlet.stopped = 0
         after(w, ports(w, q).ring_wire, GATE, (q * 64 + level) * 2)
+
+
+@kernel
+def restore_credit(w: World, q: int, level: int, size: int) -> None:
+    """Give a link back the credit of a packet that never arrived: receivers tell what they have room for in all."""
+    if w.full == CREDITS and level > 0:
+        after(w, ports(w, q).ring_wire, CREDIT, ((q * 64 + level) << 20) + size)
 
 
 @kernel
