@@ -19,7 +19,7 @@ MOST = settings(max_examples=25, deadline=None, derandomize=True, suppress_healt
 
 @st.composite
 def trees(draw: Any, **columns: Any) -> PacketNetwork:
-    """Switches in a random tree (no circles to wait in), hosts anywhere, links of a few rates and latencies, doubled."""
+    """Switches in a random tree (no circles to wait in), hosts anywhere, links of a few rates and latencies."""
     switches = draw(st.integers(1, 5))
     cables = [(draw(st.integers(0, i - 1)), i) for i in range(1, switches)] * draw(st.integers(1, 2))
     hosts = draw(st.lists(st.integers(0, switches - 1), min_size=2, max_size=6))

@@ -1,4 +1,4 @@
-"""Priority flow control: nothing is lost, pauses spread against the traffic, and flows that are no part of it suffer."""
+"""Priority flow control: nothing is lost, pauses spread against the traffic, and bystanders suffer."""
 
 from __future__ import annotations
 

@@ -340,7 +340,7 @@ def admit(w: World, p: int, q: int) -> bool:
 
 @kernel
 def _stop_at(w: World, q: int) -> int:
-    """Return how much a switch holds of a link before it is paused; of a shared buffer, what dynamic thresholds leave."""
+    """Return how much a switch holds of a link before it is paused: of a shared buffer, what is left, by its factor."""
     node = ports(w, q).to
     if w.shared > 0 and node >= 0:
         return max(np.int64(w.shared_alpha * (w.shared - switches(w, node).held)), w.mtu)

@@ -188,7 +188,7 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
     oversubscription = network.oversubscription()
     alone = t.receiver_driven and t.control == "none"
     follow = t.grants_follow_marks
-    spread = t.balance not in ("one_path", "flowlet") and t.paths > 1 or t.switch_choice != "hashed"
+    spread = (t.balance not in ("one_path", "flowlet") and t.paths > 1) or t.switch_choice != "hashed"
     gap = (0 if t.queues == "trim" else max(3, packets) if spread else 3) if t.gap_packets is None else t.gap_packets
     return Settings(
         transport=t,
@@ -217,8 +217,8 @@ def marking(transport: Transport, packets: int, rate_Bps: float) -> tuple[int, i
     """Return where marks begin and where all are marked, bytes, and the probability of a mark just below the latter.
 
     DCTCP: a step at a seventh of the bandwidth-delay product (M. Alizadeh et al., SIGCOMM 2010, equation 13), in whole
-    packets. DCQCN: 5 KB, 200 KB and 1 % at 40 Gb/s (Y. Zhu et al., SIGCOMM 2015, section 5.2), bytes with the rate. Else
-    as htsim_uec marks.
+    packets. DCQCN: 5 KB, 200 KB and 1 % at 40 Gb/s (Y. Zhu et al., SIGCOMM 2015, section 5.2), bytes with the rate.
+    Else as htsim_uec marks.
 
     Args:
         transport: with what was chosen.
