@@ -13,6 +13,7 @@ from weft.engines.packet.code_kernels import (
     ARRIVE,
     CNP,
     CREDIT,
+    CROWDED,
     DATA,
     FINISHED,
     FREE,
@@ -113,7 +114,7 @@ def run(world: Any, until: int) -> int:
         elif kind == START:
             if w.free_slot == 0:
                 at_time(w, w.now, START, index)
-                return FULL
+                return CROWDED
             start_flow(w, index)
         elif kind == TIMER:
             timer(w, index)

@@ -69,7 +69,7 @@ def start_flow(w: World, f: int) -> None:
     sender.backlog = (sender.packets - 1) * w.mtu + sender.last_size
     sender.speculating = 1
     sender.credit = w.max_window
-    for place in range(w.window_rows):
+    for place in range(min(w.window_rows, sender.packets)):
         seqs(w, slot * w.window_rows + place).state = UNSENT
         seqs(w, slot * w.window_rows + place).again = 0
     for word in range(w.window_rows >> 6):

@@ -51,6 +51,9 @@ class Simulation:
         until = _NEVER if math.isinf(until_s) else int(until_s * PS)
         while True:
             why = int(run(self.tables.world, until))
-            if why != code_kernels.FULL:
+            if why == code_kernels.FULL:
+                self.tables.grow()
+            elif why == code_kernels.CROWDED:
+                self.tables.add_slots()
+            else:
                 return why
-            self.tables.grow()
