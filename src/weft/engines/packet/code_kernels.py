@@ -11,9 +11,10 @@ AGAIN = 4  # a retransmission, or the acknowledgement of one
 LAST_HOP = 8  # trimmed on the port to its receiver
 FIRST = 16  # still to take its first choice of a way (Valiant, UGAL)
 
-# What an event is; `what` is INDEX * KINDS + kind
+# What an event is; `what` is (index << KIND_BITS) + kind
 ARRIVE, FREE, START, TIMER, PACE, GRANT, GATE, CREDIT, TICK, THROTTLE = range(10)
-KINDS = 16
+KIND_BITS = 4
+KIND_MASK = 15
 
 # State of a flow
 WAITING, RUNNING, DONE = range(3)

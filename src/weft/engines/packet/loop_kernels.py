@@ -22,7 +22,8 @@ from weft.engines.packet.code_kernels import (
     GRANT,
     HEARD,
     IDLE,
-    KINDS,
+    KIND_BITS,
+    KIND_MASK,
     NACK,
     NOTHING,
     PACE,
@@ -105,7 +106,7 @@ def run(world: Any, until: int) -> int:
         _look_ahead(w)
         what = take(w)
         w.event_count += 1
-        kind, index = what % KINDS, what // KINDS
+        kind, index = what & KIND_MASK, what >> KIND_BITS
         if kind == ARRIVE:
             _arrive(w, index)
         elif kind == FREE:
@@ -152,27 +153,27 @@ def _look_ahead(w: World) -> None:
     r = rings(w, ring_order(w, 0).row)
     if r.head + _FAR < r.tail:
         what = events(w, r.first + ((r.head + _FAR) & r.mask)).what
-        if what % KINDS == ARRIVE:
-            prefetch_packet(w, what // KINDS)
+        if what & KIND_MASK == ARRIVE:
+            prefetch_packet(w, what >> KIND_BITS)
         else:
-            prefetch_port(w, what // KINDS)
+            prefetch_port(w, what >> KIND_BITS)
     if r.head + _NEAR < r.tail:
         what = events(w, r.first + ((r.head + _NEAR) & r.mask)).what
-        if what % KINDS == ARRIVE:
-            _nearer(w, what // KINDS)
-        elif what % KINDS == FREE:
-            port = ports(w, what // KINDS)
+        if what & KIND_MASK == ARRIVE:
+            _nearer(w, what >> KIND_BITS)
+        elif what & KIND_MASK == FREE:
+            port = ports(w, what >> KIND_BITS)
             if port.serving >= 0:
                 prefetch_packet(w, port.serving)
-            prefetch_queue(w, what // KINDS * w.classes)
+            prefetch_queue(w, (what >> KIND_BITS) * w.classes)
             if port.node < 0:
                 prefetch_host(w, ~port.node)
     if r.head + _NEXT < r.tail:
         what = events(w, r.first + ((r.head + _NEXT) & r.mask)).what
-        if what % KINDS == ARRIVE:
-            _nearest(w, what // KINDS)
-        elif what % KINDS == FREE and ports(w, what // KINDS).node < 0:
-            host = hosts(w, ~ports(w, what // KINDS).node)
+        if what & KIND_MASK == ARRIVE:
+            _nearest(w, what >> KIND_BITS)
+        elif what & KIND_MASK == FREE and ports(w, what >> KIND_BITS).node < 0:
+            host = hosts(w, ~ports(w, what >> KIND_BITS).node)
             if host.active > 0:
                 prefetch_sender(w, host.head)
 

@@ -197,7 +197,19 @@ HOST = np.dtype(
 #: An event: when, in which order among equal times, and what.
 EVENT = np.dtype([("time", i8), ("order", i8), ("what", i8)], align=True)
 #: Events of one delay: they fall due in the order in which they were made.
-RING = np.dtype([("first", i8), ("mask", i8), ("head", i8), ("tail", i8), ("delay", i8)], align=True)
+RING = np.dtype(
+    [
+        ("first", i8),
+        ("mask", i8),
+        ("head", i8),
+        ("tail", i8),
+        ("delay", i8),
+        ("time", i8),  # of the first event, and its order
+        ("order", i8),
+        ("spare", i8),
+    ],
+    align=True,
+)
 #: Flows that begin when others end.
 TRIGGER = np.dtype([("need", i4), ("have", i4), ("first", i4), ("next", i4), ("end", i4), ("each", u1)], align=True)
 #: A sequence number at the sender.

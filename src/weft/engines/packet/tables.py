@@ -221,12 +221,12 @@ class Tables:
         heap = records(2 * SLACK + 4 * len(flows) + 2 * net.hosts, record.EVENT)
         first = len(at_once)
         heap.time[:first], heap.order[:first] = senders.start_ps[at_once], np.arange(first)
-        heap.what[:first] = at_once * code_kernels.KINDS + code_kernels.START
+        heap.what[:first] = (at_once << code_kernels.KIND_BITS) + code_kernels.START
         w.heaped = w.order = first
         if s.grants_follow_marks:
             more = slice(first, first + net.hosts)
             heap.time[more], heap.order[more] = w.network_rtt_ps, np.arange(first, first + net.hosts)
-            heap.what[more] = np.arange(net.hosts) * code_kernels.KINDS + code_kernels.THROTTLE
+            heap.what[more] = (np.arange(net.hosts) << code_kernels.KIND_BITS) + code_kernels.THROTTLE
             w.heaped = w.order = first + net.hosts
             _sort(heap[: int(w.heaped)])
         control, constants = control_constants(s, len(flows))
