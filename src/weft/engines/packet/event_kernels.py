@@ -51,6 +51,18 @@ def at_time(w: World, time: int, kind: int, index: int) -> None:
 
 
 @kernel
+def again_first(w: World, kind: int, index: int) -> None:
+    """Put the event that was just taken back: it is again the first."""
+    child = w.heaped
+    w.heaped += 1
+    while child > 0:
+        parent = (child - 1) >> 1
+        _copy(heap(w, child), heap(w, parent))
+        child = parent
+    _fill(heap(w, 0), w.now, -1, (index << KIND_BITS) + kind)
+
+
+@kernel
 def next_time(w: World) -> int:
     """Return when the next event falls due; the end of time where there is none."""
     time = np.int64(np.iinfo(np.int64).max)

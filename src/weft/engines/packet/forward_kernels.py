@@ -136,8 +136,10 @@ def _detour(w: World, p: int, node: int, edge: int) -> None:
     via = below(w, edges)
     if edge_switches(w, edge).row == node or via == edge or edge_switches(w, via).row == node:
         return
+    direct, round_about = next_sets(w, node * w.edges + edge).set, next_sets(w, node * w.edges + via).set
+    if direct < 0 or round_about < 0 or next_sets(w, edge_switches(w, via).row * w.edges + edge).set < 0:
+        return  # there is no way
     if w.way == UGAL:
-        direct, round_about = next_sets(w, node * w.edges + edge).set, next_sets(w, node * w.edges + via).set
         near = shortest(w, hop_sets(w, direct).first, hop_sets(w, direct).count)
         far = shortest(w, hop_sets(w, round_about).first, hop_sets(w, round_about).count)
         near_hops = distances(w, node * w.edges + edge).hops

@@ -11,6 +11,7 @@ from weft.engines.packet import control_kernels as control
 from weft.engines.packet.code_kernels import (
     ACK,
     ARRIVE,
+    BROKEN,
     CNP,
     CREDIT,
     CROWDED,
@@ -30,13 +31,14 @@ from weft.engines.packet.code_kernels import (
     PULL,
     REACHED,
     RTS,
+    STALLED,
     START,
     THROTTLE,
     TICK,
     TIMER,
     TRIMMED,
 )
-from weft.engines.packet.event_kernels import at_time, next_time, take
+from weft.engines.packet.event_kernels import again_first, at_time, next_time, take
 from weft.engines.packet.forward_kernels import next_port
 from weft.engines.packet.pool_kernels import free_packet
 from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, may_send, release, serve
@@ -99,6 +101,9 @@ def run(world: Any, until: int) -> int:
         if countdown == 0:
             if _full(w):
                 return FULL
+            if w.now - w.moved > w.stall_ps and w.free_packets < w.packet_rows:
+                w.moved = w.now  # look again as much later
+                return STALLED
             countdown = _LOOK
         countdown -= 1
         time = next_time(w)
@@ -118,7 +123,8 @@ def run(world: Any, until: int) -> int:
                 _go_on(w, index)
         elif kind == START:
             if w.free_slot == 0:
-                at_time(w, w.now, START, index)
+                again_first(w, START, index)
+                w.event_count -= 1
                 return CROWDED
             start_flow(w, index)
         elif kind == TIMER:
@@ -145,6 +151,8 @@ def run(world: Any, until: int) -> int:
             if w.running > 0:
                 spread = (0.75 + unit(w) / 2) * 1.5  # so that hosts do not act in step
                 at_time(w, w.now + np.int64(spread * w.network_rtt_ps), THROTTLE, index)
+            else:
+                hosts(w, index).asleep = 1
         if w.ended_count > 0 and w.stop_on_end:
             return HEARD
 
@@ -276,6 +284,10 @@ def _arrive(w: World, p: int) -> None:
         return
     if not admit(w, p, q):
         return
+    if packet.flags & BROKEN and not port.cut:
+        release(w, packet.inlet, packet.size)
+        free_packet(w, p)
+        return
     packet.hops = min(254, packet.hops + 1)
     out = np.int64(packet.next) if w.early else next_port(w, p, np.int64(port.to))
     if out == NOTHING:
@@ -295,7 +307,9 @@ def _consume(w: World, p: int, q: int) -> None:
         packet = packets(w, p)
         release(w, packet.inlet, packet.size)
         kind = packet.kind
-        if kind == DATA:
+        if packet.flags & BROKEN:
+            pass
+        elif kind == DATA:
             get_data(w, p)
         elif kind == ACK:
             get_ack(w, p)
@@ -326,11 +340,17 @@ def _go_on(w: World, q: int) -> None:
         if host.crt != 0:
             serve(w, q)
             return
-    while host.active > 0:
+    stopped = 0  # flows whose class is; the gate or the credit goes on with them
+    while host.active > stopped:
         f = np.int64(host.head)
         sender = senders(w, f)
         if not may_send(w, q, sender.level, w.mtu):
-            break  # paused; the gate or the credit goes on
+            if w.classes == 2:
+                break
+            _leave_list(w, h)
+            join(w, f)
+            stopped += 1
+            continue
         if not permitted(w, f):
             _leave_list(w, h)
             continue

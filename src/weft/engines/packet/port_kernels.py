@@ -14,6 +14,7 @@ import numpy as np
 from weft._jit import kernel
 from weft.engines.packet.code_kernels import (
     ARRIVE,
+    BROKEN,
     CREDIT,
     CREDITS,
     DATA,
@@ -84,8 +85,9 @@ def _room(w: World, q: int) -> int:
     if w.full == PAUSES or w.full == CREDITS or port.node < 0:
         return np.int64(1) << 60
     if w.shared > 0:
-        return np.int64(w.shared_alpha * (w.shared - switches(w, port.node).held))
-    return port.limit
+        free = w.shared - switches(w, port.node).held
+        return min(np.int64(w.shared_alpha * free), port.queued + free)
+    return np.int64(port.limit)
 
 
 @kernel
@@ -104,6 +106,7 @@ def _make_room(w: World, p: int, q: int) -> bool:
         held = packets(w, tail).size
         _exchange(w, p, tail)  # the newest leaves the queue as p, and p stays in its place
         queue.bytes += packets(w, tail).size - held
+        queue.most = max(queue.most, queue.bytes)
         port.queued += packets(w, tail).size - held
         if w.shared > 0:
             switches(w, port.node).held += packets(w, tail).size - held
@@ -171,6 +174,8 @@ def begin(w: World, p: int, q: int) -> None:
     packet.port = q
     if w.full == CREDITS and packet.level > 0:
         inlets(w, q * w.classes + packet.level).credit -= packet.size
+    if w.int_hops > 0:
+        _tell(w, p, q)
     if packet.size == w.mtu:
         after(w, port.ring_full, FREE, q)
     elif packet.size == w.control_size:
@@ -178,6 +183,9 @@ def begin(w: World, p: int, q: int) -> None:
     else:
         at_time(w, w.now + np.int64(packet.size * cables(w, q).ps_per_byte + 0.5), FREE, q)
     if port.cut:
+        if port.lossy and _damaged(w, q, packet.size):
+            tally(w, q).lost += 1
+            packet.flags |= BROKEN
         _mark(w, p, q, port.queued - packet.size)
         packet.next = next_port(w, p, np.int64(port.to)) if w.early and port.to >= 0 else np.int64(NOTHING)
         after(w, port.ring_wire, ARRIVE, p)
@@ -190,17 +198,19 @@ def finish(w: World, q: int) -> bool:
     p, size = port.serving, port.serving_size
     if p == NOTHING:
         return True
-    if port.lossy and port.up and unit(w) < -np.expm1(size * np.log1p(-cables(w, q).loss)):
+    if port.lossy and port.up and not port.cut and _damaged(w, q, size):
         if cables(w, q).retry_ps > 0:
             tally(w, q).retried += 1
             again_ps = cables(w, q).retry_ps + np.int64(size * cables(w, q).ps_per_byte + 0.5)
             at_time(w, w.now + again_ps, FREE, q)
             return False
         tally(w, q).lost += 1
-        if not port.cut:
-            _leave(w, q)
-            free_packet(w, p)
-            return True
+        port.sent_bytes += size
+        _leave(w, q)
+        if w.full == CREDITS and port.serving_level > 0:
+            after(w, port.ring_wire, CREDIT, ((q * 64 + port.serving_level) << 20) + size)
+        free_packet(w, p)
+        return True
     w.hops += 1
     w.moved = w.now
     port.sent_bytes += size
@@ -218,6 +228,12 @@ def finish(w: World, q: int) -> bool:
 
 
 @kernel
+def _damaged(w: World, q: int, size: int) -> bool:
+    """Whether a packet of so many bytes is damaged on a port's wire, each byte for itself."""
+    return unit(w) < -np.expm1(size * np.log1p(-cables(w, q).loss))
+
+
+@kernel
 def _leave(w: World, q: int) -> None:
     """What was being sent is out of the port and of its switch."""
     port = ports(w, q)
@@ -231,17 +247,23 @@ def _leave(w: World, q: int) -> None:
 
 @kernel
 def _mark(w: World, p: int, q: int, behind: int) -> None:
-    """Mark congestion, by RED on what waits now (a step where both thresholds are one), and tell what telemetry asks."""
+    """Mark congestion, by RED on what waits now (a step where both thresholds are one)."""
     port, packet = ports(w, q), packets(w, p)
     if packet.level == 0 or packet.kind != DATA:
         return
     if port.marks and behind > port.ecn_low:
-        if behind > port.ecn_high or unit(w) * (port.ecn_high - port.ecn_low) < behind - port.ecn_low:
+        if behind > port.ecn_high or unit(w) * (port.ecn_high - port.ecn_low) < w.ecn_most * (behind - port.ecn_low):
             packet.flags |= ECN
             tally(w, q).marked += 1
-    if w.int_hops > 0 and packet.hops < w.int_hops:
+
+
+@kernel
+def _tell(w: World, p: int, q: int) -> None:
+    """Write what telemetry asks for into a packet as it leaves its queue: what waits behind it, and what was sent."""
+    port, packet = ports(w, q), packets(w, p)
+    if packet.level > 0 and packet.hops < w.int_hops:
         seen = telemetry(w, p * w.int_hops + packet.hops)
-        seen.queued = behind
+        seen.queued = port.queued - packet.size
         seen.sent_bytes = port.sent_bytes
         seen.at_ps = w.now
         seen.ps_per_byte = cables(w, q).ps_per_byte
@@ -307,20 +329,25 @@ def admit(w: World, p: int, q: int) -> bool:
     row = q * w.classes + packet.level
     inlet = inlets(w, row)
     if w.full == PAUSES:
-        xoff = w.xoff
-        if w.shared > 0:
-            held = switches(w, ports(w, q).to).held
-            xoff = max(np.int64(w.shared_alpha * (w.shared - held)), w.mtu)
-        if inlet.bytes + packet.size > xoff + w.headroom:
+        if inlet.stopped and inlet.bytes + packet.size > inlet.stopped - 1 + w.headroom:
             tally(w, q).dropped += 1
             free_packet(w, p)
             return False
-        if inlet.bytes + packet.size > xoff and not inlet.stopped:
-            inlet.stopped = 1
+        if inlet.bytes + packet.size > _stop_at(w, q) and not inlet.stopped:
+            inlet.stopped = inlet.bytes + 1
             after(w, ports(w, q).ring_wire, GATE, (q * 64 + packet.level) * 2 + 1)
     inlet.bytes += packet.size
     packet.inlet = row
     return True
+
+
+@kernel
+def _stop_at(w: World, q: int) -> int:
+    """Return how much a switch holds of a link before it is paused; of a shared buffer, what dynamic thresholds leave."""
+    node = ports(w, q).to
+    if w.shared > 0 and node >= 0:
+        return max(np.int64(w.shared_alpha * (w.shared - switches(w, node).held)), w.mtu)
+    return np.int64(w.xoff)
 
 
 @kernel
@@ -333,7 +360,7 @@ def release(w: World, row: int, size: int) -> None:
     inlet.bytes -= size
     if w.full == CREDITS:
         after(w, ports(w, q).ring_wire, CREDIT, ((q * 64 + level) << 20) + size)
-    elif inlet.stopped and inlet.bytes <= w.xon:
+    elif inlet.stopped and inlet.bytes <= max(_stop_at(w, q) - (w.xoff - w.xon), 0):
         inlet.stopped = 0
         after(w, ports(w, q).ring_wire, GATE, (q * 64 + level) * 2)
 

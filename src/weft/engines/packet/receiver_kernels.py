@@ -59,7 +59,7 @@ def get_data(w: World, p: int) -> None:
         flow.disordered += 1
         if not flow.nacked:
             flow.nacked = 1
-            packets(w, _answer(w, p, NACK)).cum = flow.expected
+            _answer(w, p, NACK)
         return
     force = flow.bytes == 0
     flow.bytes += packet.size
@@ -98,7 +98,9 @@ def get_trimmed(w: World, p: int) -> None:
         _acknowledge(w, p, _base(w, f, packet.seq), False)
         return
     _raise_target(w, f, packet.word)
-    _answer(w, p, NACK)
+    if w.recovery != GO_BACK_N or not flow.nacked or packet.seq == flow.expected:
+        flow.nacked = 1
+        _answer(w, p, NACK)
     if w.receiver_driven and not flow.in_pull:
         _request(w, f)
 
@@ -113,7 +115,9 @@ def get_request(w: World, p: int) -> None:
     _raise_target(w, f, packet.word)
     if w.receiver_driven and not receivers(w, f).in_pull:
         _request(w, f)
-    _acknowledge(w, p, _base(w, f, packet.seq), False)
+    base = _base(w, f, packet.seq)
+    packet.seq = NOTHING  # it answers no packet of data, and tells no round trip
+    _acknowledge(w, p, base, False)
 
 
 @kernel
@@ -168,16 +172,17 @@ def _bitmap(w: World, f: int, base: int) -> np.uint64:
 
 
 @kernel
-def _answer(w: World, p: int, kind: int) -> int:
-    """Send a control packet back on the path of one that came; return it."""
+def _answer(w: World, p: int, kind: int) -> None:
+    """Send a control packet back on the path of one that came, and with what has come."""
     packet = packets(w, p)
     a = make_packet(w, kind, packet.flow, senders(w, packet.flow).src, w.control_size, 0)
     answer = packets(w, a)
     answer.seq = packet.seq
     answer.entropy = packet.entropy
     answer.flags = packet.flags & (ECN | AGAIN | LAST_HOP)
+    answer.cum = receivers(w, packet.flow).expected
+    answer.word = receivers(w, packet.flow).bytes
     enqueue(w, a, hosts(w, packet.dst).port)
-    return a
 
 
 @kernel
@@ -201,7 +206,7 @@ def _acknowledge(w: World, p: int, base: int, marked: bool) -> None:
         told.queued = seen.queued
         told.sent_bytes = seen.sent_bytes
         told.at_ps = seen.at_ps
-        told.ps_per_byte = seen.ps_per_byte if hop < packet.hops and packet.kind != TRIMMED else 0.0
+        told.ps_per_byte = seen.ps_per_byte if hop <= packet.hops and packet.kind != TRIMMED else 0.0
     enqueue(w, a, hosts(w, packet.dst).port)
 
 

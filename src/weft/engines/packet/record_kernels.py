@@ -70,7 +70,8 @@ TALLY = np.dtype(
 )
 #: Packets of one class before a port.
 QUEUE = np.dtype([("head", i4), ("tail", i4), ("count", i4), ("deficit", i4), ("bytes", i8), ("most", i8)], align=True)
-#: What a switch holds of one class from one link, and how far it lets the link go.
+#: What a switch holds of one class from one link, and how far it lets the link go; `stopped` is 0, or one more than the
+#: bytes it held when it stopped the link.
 INLET = np.dtype([("bytes", i8), ("credit", i8), ("stopped", i8)], align=True)
 #: A switch.
 SWITCH = np.dtype([("salt", u8), ("held", i8), ("turn", i8)], align=True)
@@ -183,6 +184,7 @@ HOST = np.dtype(
         ("idle_tail", i4),
         ("granting", u1),
         ("stalled", u1),
+        ("asleep", u1),  # does not look after congestion, for nothing is sent
         ("ps_per_quantum", f8),
         ("rate", f8),  # of grants, in part of line rate
         ("g", f8),
@@ -213,7 +215,7 @@ RING = np.dtype(
 #: Flows that begin when others end.
 TRIGGER = np.dtype([("need", i4), ("have", i4), ("first", i4), ("next", i4), ("end", i4), ("each", u1)], align=True)
 #: A sequence number at the sender.
-SEQ = np.dtype([("sent_ps", i8), ("state", u1), ("again", u1)], align=True)
+SEQ = np.dtype([("sent_ps", i8), ("state", u1), ("again", u1), ("path", i4)], align=True)
 #: 64 sequence numbers at the receiver: which have come above the first gap.
 CAME = np.dtype([("bits", u8)], align=True)
 #: How a flow chooses paths.
@@ -302,6 +304,8 @@ WORLD = np.dtype(
         ("headroom", i8),
         ("shared", i8),  # bytes of a switch's shared buffer, 0 where ports have their own
         ("shared_alpha", f8),
+        ("ecn_most", f8),  # probability of a mark just below where all are marked
+        ("stall_ps", i8),  # nothing moves for so long while packets are held: come back and let it be looked into
         ("grant_quanta", i8),
         ("least_rate", f8),  # of grants
         ("window_rows", i8),  # columns of the tables of sequence numbers, a power of two

@@ -21,6 +21,8 @@ PS = 1e12  # a second
 _LINE = 64  # bytes of a cache line
 _QUANTUM = 256  # bytes of credit
 _UNLIMITED = 1 << 60
+_BY_RATE = ("dcqcn", "timely")  # controls without a window
+_NOTIFY_s = 50e-6  # between notifications of a flow (Y. Zhu et al., SIGCOMM 2015, section 3.1)
 #: Of line rate, that receivers grant (EQDS paces at 0.99, V. Olteanu et al., NSDI 2022).
 _GRANTED = 0.99
 
@@ -88,8 +90,10 @@ class Tables:
         w.network_rtt_ps = int(s.rtt_s * PS)
         w.xoff, w.xon, w.headroom = s.xoff_bytes, s.xon_bytes, s.headroom_bytes
         w.shared, w.shared_alpha = t.shared_bytes or 0, t.shared_alpha
+        w.ecn_most = s.ecn_most
+        w.stall_ps = 2 * int(w.network_rtt_ps + w.rto_ps)
         w.grant_quanta, w.least_rate = 4 * 4096 // _QUANTUM, s.least_grant
-        w.notify_ps = int(50e-6 * PS) if t.control == "dcqcn" else 0
+        w.notify_ps = int(_NOTIFY_s * PS) if t.control == "dcqcn" else 0
         w.int_hops = self.network.longest()[0] if t.control == "hpcc" else 0
         return world
 
@@ -107,7 +111,7 @@ class Tables:
         cables.ps_per_byte = PS / net.rate_Bps
         cables.latency_ps = np.rint(net.latency_s * PS)
         x = np.ones(net.ports) if net.buffer_x is None else net.buffer_x
-        ports.limit = s.queue_bytes * x
+        ports.limit = np.maximum(s.queue_bytes * x, t.mtu_bytes)
         cables.limit_control = 2 * ports.limit.astype(np.int64)
         cables.limit_control[:hosts] = _UNLIMITED
         ports.ecn_low, ports.ecn_high = s.ecn_low_bytes * x, s.ecn_high_bytes * x
@@ -141,7 +145,10 @@ class Tables:
         } | self._rings(ports, cables)
 
     def _cuts(self) -> Any:
-        """Ports whose far end cuts through: it is a switch with all of its ports as fast as this one."""
+        """Ports whose far end cuts through: it is a switch with all of its ports as fast as this one.
+
+        Links that send what was lost again deliver whole packets.
+        """
         net = self.network
         rate = net.rate_Bps
         out = np.concatenate([np.full(net.hosts, -1), net.host_switch, net.link_src])
@@ -149,7 +156,10 @@ class Tables:
         low, high = np.full(net.switches, np.inf), np.zeros(net.switches)
         np.minimum.at(low, out[net.hosts :], rate[net.hosts :])
         np.maximum.at(high, out[net.hosts :], rate[net.hosts :])
-        return (to >= 0) & (low[to] == rate) & (high[to] == rate)
+        whole = np.zeros(net.ports, bool)
+        if net.loss is not None and net.retry_s is not None:
+            whole = (net.loss > 0) & (net.retry_s > 0)
+        return (to >= 0) & (low[to] == rate) & (high[to] == rate) & ~whole
 
     def _credit(self) -> Any:
         """Bytes of buffer behind each port, a lane."""
@@ -207,9 +217,9 @@ class Tables:
         senders.level = 1 + priority * t.lanes
         senders.slot = senders.next = -1
         most = np.floor(s.window_x * s.rtt_s * net.rate_Bps[flows.src])
-        senders.cwnd = most if t.window_bytes is None else t.window_bytes
-        if t.control == "none" and t.receiver_driven and t.window_bytes is None:
-            senders.cwnd = 1e18  # credit alone decides
+        senders.cwnd = most if t.window_bytes is None else max(t.window_bytes, t.mtu_bytes)
+        if t.window_bytes is None and (t.receiver_driven if t.control == "none" else t.control in _BY_RATE):
+            senders.cwnd = 1e18  # credit or the rate alone decides
         senders.most_cwnd = most
         senders.base_rtt_ps = w.network_rtt_ps
         senders.waits = flows.waits
