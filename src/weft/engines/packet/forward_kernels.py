@@ -72,9 +72,7 @@ def next_port(w: World, p: int, node: int) -> int:
             )
             return a if ports(w, a).queued <= ports(w, b).queued else b
         if w.switch_choice == IN_TURN:
-            turn = switches(w, node).turn
-            switches(w, node).turn = turn + 1
-            return np.int64(set_ports(w, first + turn % count).row)
+            return _in_turn(w, node, first, count)
         if w.switch_choice == FLOWLETS:
             return _flowlet(w, p, node, first, count)
     return np.int64(set_ports(w, first + _hash(w, p, node, count)).row)
@@ -102,6 +100,19 @@ def shortest(w: World, first: int, count: int) -> int:
 
 
 @kernel
+def _in_turn(w: World, node: int, first: int, count: int) -> int:
+    """Take each port of a set once, in an order that is shuffled anew each round."""
+    switch = switches(w, node)
+    if switch.turn >= count:
+        switch.turn = 0
+        for left in range(count, 1, -1):
+            a, b = set_ports(w, first + below(w, left)), set_ports(w, first + left - 1)
+            a.row, b.row = b.row, a.row
+    switch.turn += 1
+    return np.int64(set_ports(w, first + switch.turn - 1).row)
+
+
+@kernel
 def _flowlet(w: World, p: int, node: int, first: int, count: int) -> int:
     """Keep a flow's port until it has paused for long enough that what comes next cannot overtake."""
     memory = flowlets(w, node * w.flows + packets(w, p).flow)
@@ -125,8 +136,10 @@ def _detour(w: World, p: int, node: int, edge: int) -> None:
     via = below(w, edges)
     if edge_switches(w, edge).row == node or via == edge or edge_switches(w, via).row == node:
         return
+    direct, round_about = next_sets(w, node * w.edges + edge).set, next_sets(w, node * w.edges + via).set
+    if direct < 0 or round_about < 0 or next_sets(w, edge_switches(w, via).row * w.edges + edge).set < 0:
+        return  # there is no way
     if w.way == UGAL:
-        direct, round_about = next_sets(w, node * w.edges + edge).set, next_sets(w, node * w.edges + via).set
         near = shortest(w, hop_sets(w, direct).first, hop_sets(w, direct).count)
         far = shortest(w, hop_sets(w, round_about).first, hop_sets(w, round_about).count)
         near_hops = distances(w, node * w.edges + edge).hops

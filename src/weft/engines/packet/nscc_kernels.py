@@ -100,9 +100,9 @@ def acked(w: World, f: int, bytes_: int, rtt_ps: int, marked: bool) -> None:
 
 @kernel
 def nacked(w: World, f: int, bytes_: int, rtt_ps: int, last_hop: bool) -> None:
-    """Take word that a packet was trimmed."""
+    """Take word that a packet was trimmed; ``rtt_ps`` is -1 where it tells no round trip."""
     sender, flow = senders(w, f), _flows(w, f)
-    if _constants(w, 0).rtt_on_loss > 0:
+    if rtt_ps >= 0 and _constants(w, 0).rtt_on_loss > 0:
         learn_base_rtt(w, f, rtt_ps)
     flow.ignored += bytes_
     _learn_delay(w, f, float(w.network_rtt_ps), True)
@@ -162,7 +162,7 @@ def _shrink(w: World, f: int) -> None:
 @kernel
 def _bound(w: World, f: int) -> None:
     sender = senders(w, f)
-    sender.cwnd = min(max(sender.cwnd, float(w.mtu)), sender.most_cwnd)
+    sender.cwnd = max(min(sender.cwnd, sender.most_cwnd), float(w.mtu))
 
 
 @kernel

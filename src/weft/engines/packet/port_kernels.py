@@ -85,8 +85,9 @@ def _room(w: World, q: int) -> int:
     if w.full == PAUSES or w.full == CREDITS or port.node < 0:
         return np.int64(1) << 60
     if w.shared > 0:
-        return np.int64(w.shared_alpha * (w.shared - switches(w, port.node).held))
-    return port.limit
+        free = w.shared - switches(w, port.node).held
+        return min(np.int64(w.shared_alpha * free), port.queued + free)
+    return np.int64(port.limit)
 
 
 @kernel
@@ -105,6 +106,7 @@ def _make_room(w: World, p: int, q: int) -> bool:
         held = packets(w, tail).size
         _exchange(w, p, tail)  # the newest leaves the queue as p, and p stays in its place
         queue.bytes += packets(w, tail).size - held
+        queue.most = max(queue.most, queue.bytes)
         port.queued += packets(w, tail).size - held
         if w.shared > 0:
             switches(w, port.node).held += packets(w, tail).size - held
@@ -203,6 +205,7 @@ def finish(w: World, q: int) -> bool:
             at_time(w, w.now + again_ps, FREE, q)
             return False
         tally(w, q).lost += 1
+        port.sent_bytes += size
         _leave(w, q)
         restore_credit(w, q, port.serving_level, size)
         free_packet(w, p)

@@ -158,7 +158,6 @@ RECEIVER = np.dtype(
         ("bytes", i8),
         ("asked", u1),
         ("in_pull", u1),
-        ("in_idle", u1),
         ("nacked", u1),  # go-back-N: the gap has been reported
         ("next", i4),  # in its host's list of pulls
         ("pull_entropy", i4),
@@ -185,6 +184,7 @@ HOST = np.dtype(
         ("idle_tail", i4),
         ("granting", u1),
         ("stalled", u1),
+        ("asleep", u1),  # does not look after congestion, for nothing is sent
         ("ps_per_quantum", f8),
         ("rate", f8),  # of grants, in part of line rate
         ("g", f8),
@@ -199,11 +199,23 @@ HOST = np.dtype(
 #: An event: when, in which order among equal times, and what.
 EVENT = np.dtype([("time", i8), ("order", i8), ("what", i8)], align=True)
 #: Events of one delay: they fall due in the order in which they were made.
-RING = np.dtype([("first", i8), ("mask", i8), ("head", i8), ("tail", i8), ("delay", i8)], align=True)
+RING = np.dtype(
+    [
+        ("first", i8),
+        ("mask", i8),
+        ("head", i8),
+        ("tail", i8),
+        ("delay", i8),
+        ("time", i8),  # of the first event, and its order
+        ("order", i8),
+        ("spare", i8),
+    ],
+    align=True,
+)
 #: Flows that begin when others end.
 TRIGGER = np.dtype([("need", i4), ("have", i4), ("first", i4), ("next", i4), ("end", i4), ("each", u1)], align=True)
 #: A sequence number at the sender.
-SEQ = np.dtype([("sent_ps", i8), ("state", u1), ("again", u1)], align=True)
+SEQ = np.dtype([("sent_ps", i8), ("state", u1), ("again", u1), ("path", i4)], align=True)
 #: 64 sequence numbers at the receiver: which have come above the first gap.
 CAME = np.dtype([("bits", u8)], align=True)
 #: How a flow chooses paths.
@@ -311,6 +323,7 @@ WORLD = np.dtype(
         ("ports", i8),
         ("cables", i8),
         ("places", i8),
+        ("idles", i8),
         ("tally", i8),
         ("queues", i8),
         ("inlets", i8),
@@ -355,6 +368,7 @@ TABLES = {
     "ports": PORT,
     "cables": CABLE,
     "places": PLACE,
+    "idles": INDEX,
     "tally": TALLY,
     "queues": QUEUE,
     "inlets": INLET,
@@ -396,6 +410,7 @@ World = Any
 ports = table("ports", PORT)
 cables = table("cables", CABLE)
 places = table("places", PLACE)
+idles = table("idles", INDEX)
 tally = table("tally", TALLY)
 queues = table("queues", QUEUE)
 inlets = table("inlets", INLET)
@@ -441,3 +456,4 @@ prefetch_seq = prefetch_of("seqs", SEQ)
 prefetch_came = prefetch_of("came", CAME)
 prefetch_balance = prefetch_of("balances", BALANCE)
 prefetch_control = prefetch_of("control", np.dtype([("words", f8, 16)]))
+prefetch_recycled = prefetch_of("recycled", RECYCLED)

@@ -31,6 +31,7 @@ from weft.engines.packet.code_kernels import (
     RTS,
     RUNNING,
     START,
+    THROTTLE,
     TIMER,
     UNSENT,
 )
@@ -69,7 +70,7 @@ def start_flow(w: World, f: int) -> None:
     sender.backlog = (sender.packets - 1) * w.mtu + sender.last_size
     sender.speculating = 1
     sender.credit = w.max_window
-    for place in range(w.window_rows):
+    for place in range(min(w.window_rows, sender.packets)):
         seqs(w, slot * w.window_rows + place).state = UNSENT
         seqs(w, slot * w.window_rows + place).again = 0
     for word in range(w.window_rows >> 6):
@@ -77,6 +78,9 @@ def start_flow(w: World, f: int) -> None:
     w.running += 1
     begin_balance(w, slot)
     control.begin_control(w, f)
+    if hosts(w, sender.dst).asleep:
+        hosts(w, sender.dst).asleep = 0
+        at_time(w, w.now + w.network_rtt_ps, THROTTLE, sender.dst)
     want(w, f)
 
 
@@ -187,6 +191,7 @@ def send(w: World, f: int) -> None:
         packet.flags |= ASKS
     record.state = FLYING
     record.sent_ps = w.now
+    record.path = packet.entropy
     if not sender.timer:
         sender.timer = 1
         at_time(w, w.now + w.rto_ps, TIMER, f)
@@ -243,9 +248,7 @@ def get_ack(w: World, p: int) -> None:
     if sender.state != RUNNING:
         return
     sender.acks += 1
-    newly = max(0, packet.word - sender.received)
-    sender.received += newly
-    sender.in_flight -= newly
+    newly = _count_received(w, f, packet.word)
     marked = packet.flags & ECN != 0
     sender.marked += marked
     rtt_ps = _round_trip(w, f, packet.seq, packet.flags & AGAIN != 0)
@@ -262,6 +265,16 @@ def get_ack(w: World, p: int) -> None:
         _end_flow(w, f)
     else:
         want(w, f)
+
+
+@kernel
+def _count_received(w: World, f: int, bytes_: int) -> int:
+    """Take the bytes that a receiver has in all, and return how many more that is."""
+    sender = senders(w, f)
+    newly = max(0, bytes_ - sender.received)
+    sender.received += newly
+    sender.in_flight -= newly
+    return np.int64(newly)
 
 
 @kernel
@@ -339,6 +352,7 @@ def get_nack(w: World, p: int) -> None:
         return
     sender.nacks += 1
     if w.recovery == GO_BACK_N:
+        _count_received(w, f, packet.word)
         _ack_below(w, f, packet.cum)
         _count_flight(w, f)
         if packet.cum == sender.cum and sender.sent > sender.cum:
@@ -350,7 +364,7 @@ def get_nack(w: World, p: int) -> None:
     if seq < sender.cum or seq >= sender.sent or seqs(w, _at(w, f, seq)).state != FLYING:
         return  # overtaken by an acknowledgement
     last_hop = packet.flags & LAST_HOP != 0
-    rtt_ps = np.int64(w.now - seqs(w, _at(w, f, seq)).sent_ps)
+    rtt_ps = _round_trip(w, f, seq, packet.flags & AGAIN != 0)
     control.nacked(w, f, size_of(w, f, seq), rtt_ps, last_hop)
     lose(w, f, seq)
     _stop_speculating(w, f)
@@ -429,25 +443,24 @@ def timer(w: World, f: int) -> None:
             oldest = min(oldest, seqs(w, _at(w, f, seq)).sent_ps)
             continue
         late += 1
+        path_feedback(w, sender.slot, seqs(w, _at(w, f, seq)).path, SILENT)
         if w.recovery == GO_BACK_N:
             break
         lose(w, f, seq)
         control.lost(w, f, size_of(w, f, seq))
     if late > 0:
         sender.timeouts += 1
-        path_feedback(w, sender.slot, 0, SILENT)
         if w.recovery == GO_BACK_N:
             control.lost(w, f, size_of(w, f, sender.cum))
             _go_back(w, f)
-        if w.receiver_driven:
-            _ask(w, f)
-    elif oldest < np.iinfo(np.int64).max:
+    none = oldest == np.iinfo(np.int64).max
+    starved = w.receiver_driven and none and sender.credit <= 0 and (sender.backlog > 0 or sender.lost > 0)
+    if w.receiver_driven and (late > 0 or starved):
+        _ask(w, f)
+    if late > 0 or starved or not none:
         sender.timer = 1
-        at_time(w, oldest + w.rto_ps, TIMER, f)
+        at_time(w, (w.now if none else oldest) + w.rto_ps, TIMER, f)
     if late > 0:
-        if not sender.timer:
-            sender.timer = 1
-            at_time(w, min(oldest, w.now) + w.rto_ps, TIMER, f)
         want(w, f)
 
 

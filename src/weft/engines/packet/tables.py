@@ -13,6 +13,7 @@ from weft.engines.packet.flows import Flows
 from weft.engines.packet.loop_kernels import SLACK
 from weft.engines.packet.memory_kernels import announce
 from weft.engines.packet.network import PacketNetwork
+from weft.engines.packet.receiver_kernels import IDLE_ROWS
 from weft.engines.packet.transport import NUMBERED, Settings
 from weft.routing.hashing import Hashing
 
@@ -81,7 +82,8 @@ class Tables:
         w.early = t.switch_choice == "hashed" and t.way == "minimal"
         w.flowlet_ps, w.ack_every = int(t.flowlet_s * PS), t.ack_every_bytes
         w.rto_ps, w.gap_packets = int(s.rto_s * PS), s.gap_packets
-        w.window_rows = _window_rows(4 * s.window_x * s.bdp_bytes / t.mtu_bytes)
+        longest = int(self.flows.size_bytes.max(initial=1)) // (t.mtu_bytes - t.header_bytes) + 1
+        w.window_rows = _window_rows(min(longest, 4 * s.window_x * s.bdp_bytes / t.mtu_bytes))
         w.window = w.window_rows - 64
         w.control_per_data = 10
         w.max_window = int(s.window_x * s.bdp_bytes)
@@ -110,7 +112,7 @@ class Tables:
         cables.ps_per_byte = PS / net.rate_Bps
         cables.latency_ps = np.rint(net.latency_s * PS)
         x = np.ones(net.ports) if net.buffer_x is None else net.buffer_x
-        ports.limit = s.queue_bytes * x
+        ports.limit = np.maximum(s.queue_bytes * x, t.mtu_bytes)
         cables.limit_control = 2 * ports.limit.astype(np.int64)
         cables.limit_control[:hosts] = _UNLIMITED
         ports.ecn_low, ports.ecn_high = s.ecn_low_bytes * x, s.ecn_high_bytes * x
@@ -140,6 +142,7 @@ class Tables:
             "switches": switches,
             "quanta": quanta,
             "hosts": self._hosts(),
+            "idles": records(net.hosts * IDLE_ROWS, record.INDEX),
         } | self._rings(ports, cables)
 
     def _cuts(self) -> Any:
@@ -189,7 +192,7 @@ class Tables:
         net = self.network
         hosts = records(net.hosts, record.HOST)
         hosts.port = np.arange(net.hosts)
-        for name in ("head", "tail", "pull_head", "pull_tail", "idle_head", "idle_tail"):
+        for name in ("head", "tail", "pull_head", "pull_tail"):
             hosts[name] = -1
         hosts.ps_per_quantum = _QUANTUM * PS / net.rate_Bps[: net.hosts] / _GRANTED
         hosts.rate = 1.0
@@ -215,7 +218,7 @@ class Tables:
         senders.level = 1 + priority * t.lanes
         senders.slot = senders.next = -1
         most = np.floor(s.window_x * s.rtt_s * net.rate_Bps[flows.src])
-        senders.cwnd = most if t.window_bytes is None else t.window_bytes
+        senders.cwnd = most if t.window_bytes is None else max(t.window_bytes, t.mtu_bytes)
         if t.window_bytes is None and (t.receiver_driven if t.control == "none" else t.control in _BY_RATE):
             senders.cwnd = 1e18  # credit or the rate alone decides
         senders.most_cwnd = most
@@ -229,12 +232,12 @@ class Tables:
         heap = records(2 * SLACK + 4 * len(flows) + 2 * net.hosts, record.EVENT)
         first = len(at_once)
         heap.time[:first], heap.order[:first] = senders.start_ps[at_once], np.arange(first)
-        heap.what[:first] = at_once * code_kernels.KINDS + code_kernels.START
+        heap.what[:first] = (at_once << code_kernels.KIND_BITS) + code_kernels.START
         w.heaped = w.order = first
         if s.grants_follow_marks:
             more = slice(first, first + net.hosts)
             heap.time[more], heap.order[more] = w.network_rtt_ps, np.arange(first, first + net.hosts)
-            heap.what[more] = np.arange(net.hosts) * code_kernels.KINDS + code_kernels.THROTTLE
+            heap.what[more] = (np.arange(net.hosts) << code_kernels.KIND_BITS) + code_kernels.THROTTLE
             w.heaped = w.order = first + net.hosts
             _sort(heap[: int(w.heaped)])
         control, constants = control_constants(s, len(flows))
@@ -326,12 +329,15 @@ class Tables:
         rings = self["rings"]
         if (rings.tail - rings.head + SLACK > rings.mask + 1).any():
             self._grow_rings()
-        if w.free_slot == 0:
-            slots = len(self["free_slots"])
-            for name in ("seqs", "came", "balances", "kept", "recycled", "penalties", "free_slots"):
-                self._longer(name, len(self[name]))
-            self["free_slots"].row[:slots] = np.arange(slots, 2 * slots)
-            w.free_slot = slots
+        self.announce()
+
+    def add_slots(self) -> None:
+        """Let twice as many flows run at once; all slots are taken."""
+        slots = len(self["free_slots"])
+        for name in ("seqs", "came", "balances", "kept", "recycled", "penalties", "free_slots"):
+            self._longer(name, len(self[name]))
+        self["free_slots"].row[:slots] = np.arange(slots, 2 * slots)
+        self.world[0].free_slot = slots
         self.announce()
 
     def _longer(self, name: str, more: int) -> Any:

@@ -53,7 +53,7 @@ class Transport:
         target_delay_s: queueing that delay-based control aims at; blank: 0.75 of the network's round trip where
             packets are trimmed, else the round trip.
         ack_every_bytes: data between acknowledgements of packets that do not ask for one.
-        rto_s: retransmission time; blank: 15 us and six full queues.
+        rto_s: retransmission time; blank: 15 us and six full queues, two round trips at least.
         gap_packets: overtaken by so many is lost; 0 where trimming tells; blank: 0 where queues trim, else 3 on one
             path and one window on several.
         flowlet_s: pause after which a flow may take another path.
@@ -115,6 +115,8 @@ class Transport:
             value = getattr(self, name)
             if value is not None and not 0 < value < 1 << 31:
                 raise ConfigError(f"{value}; above 0 and below 2^31", field=name)
+        if self.shared_bytes is not None and self.shared_alpha * self.shared_bytes < self.mtu_bytes:
+            raise ConfigError(f"{self.shared_bytes} bytes hold no packet for any port", field="shared_bytes")
         low, high = self.ecn_low_bytes, self.ecn_high_bytes
         if low is not None and high is not None and low > high:
             raise ConfigError(f"{low} bytes is above ecn_high_bytes, {high}", field="ecn_low_bytes")
@@ -205,7 +207,7 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
         xon_bytes=t.xon_bytes if t.xon_bytes is not None else max(xoff - 2 * t.mtu_bytes, t.mtu_bytes),
         headroom_bytes=math.ceil(2 * reach) + 4 * t.mtu_bytes,
         target_delay_s=t.target_delay_s or rtt_s * (0.75 if t.queues == "trim" else 1.0),
-        rto_s=t.rto_s or 15e-6 + 6 * queue / rate_Bps,
+        rto_s=t.rto_s or max(15e-6 + 6 * queue / rate_Bps, 2 * rtt_s),
         gap_packets=gap,
         window_x=1.5,
         grants_follow_marks=(alone and oversubscription > 1) if follow is None else follow,
