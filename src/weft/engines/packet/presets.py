@@ -95,9 +95,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "swift": Preset(
         "Swift: windows that hold a target delay, drops, one path a flow",
-        (
-            "G. Kumar et al., Swift: Delay is Simple and Effective for Congestion Control, SIGCOMM 2020",
-        ),
+        ("G. Kumar et al., Swift: Delay is Simple and Effective for Congestion Control, SIGCOMM 2020",),
         {"control": "swift", "queues": "drop", "balance": "one_path", "ack_every_bytes": _EACH, **_UNMARKED},
     ),
     "dctcp": Preset(
