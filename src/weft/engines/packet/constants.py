@@ -81,7 +81,7 @@ def _dctcp(settings: Settings) -> Any:
 
 
 def _dcqcn(settings: Settings) -> Any:
-    """Y. Zhu et al., SIGCOMM 2015, sections 3.1 and 5.2: g = 1/256, timers of 55 us, 10 MB, five steps, R_AI of 40 Mb/s.
+    """Y. Zhu et al., SIGCOMM 2015, sections 3.1 and 5.2: g = 1/256, 55 us, 10 MB, five steps, R_AI = 40 Mb/s.
 
     R_AI is for ports of 40 Gb/s, and grows with them. R_HAI is not given; it is ten times R_AI as in the control that
     DCQCN builds on (IEEE 802.1Qau: 5 and 50 Mb/s at 10 Gb/s). No rate falls below one step of R_AI.
@@ -100,7 +100,7 @@ def _dcqcn(settings: Settings) -> Any:
 def _hpcc(settings: Settings) -> Any:
     """Y. Li et al., SIGCOMM 2019, section 5.1: eta = 0.95, maxStage = 5, W_AI for a hundred flows on a link.
 
-    Section 3.3 sets W_AI = W_init (1 - eta) / N; the 80 bytes of section 5.1 are that for N = 100 at 100 Gb/s and 13 us.
+    Section 3.3 sets W_AI = W_init (1 - eta) / N; the 80 bytes of section 5.1 are N = 100 at 100 Gb/s and 13 us.
     """
     table, const = _row(hpcc_kernels.CONSTANTS)
     const.eta, const.most_stage, const.flows = 0.95, 5, 100

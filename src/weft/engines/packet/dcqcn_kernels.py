@@ -9,8 +9,6 @@ rising by R_AI, and by i R_HAI in the i-th step that both counters are past five
 
 from __future__ import annotations
 
-import numpy as np
-
 from weft._jit import kernel
 from weft.engines.packet.code_kernels import RUNNING, TICK
 from weft.engines.packet.event_kernels import at_time
@@ -65,7 +63,7 @@ def notified(w: World, f: int) -> None:
     flow.by_bytes = 0.0
     if flow.ticking == 0:
         flow.ticking = 1.0
-        at_time(w, np.int64(min(flow.alpha_due_ps, flow.rate_due_ps)), TICK, f)
+        at_time(w, int(min(flow.alpha_due_ps, flow.rate_due_ps)), TICK, f)
     _set(w, f)
 
 
@@ -86,14 +84,14 @@ def ticked(w: World, f: int) -> None:
     flow, const, now = _flows(w, f), _constants(w, 0), w.now
     if senders(w, f).state != RUNNING:
         return
-    if now >= np.int64(flow.alpha_due_ps):
+    if now >= int(flow.alpha_due_ps):
         flow.alpha -= const.g * flow.alpha
         flow.alpha_due_ps = now + const.alpha_ps
-    if now >= np.int64(flow.rate_due_ps):
+    if now >= int(flow.rate_due_ps):
         flow.rate_due_ps = now + const.rate_ps
         flow.by_time += 1
         _raise(w, f)
-    at_time(w, np.int64(min(flow.alpha_due_ps, flow.rate_due_ps)), TICK, f)
+    at_time(w, int(min(flow.alpha_due_ps, flow.rate_due_ps)), TICK, f)
 
 
 @kernel
@@ -121,4 +119,4 @@ def _set(w: World, f: int) -> None:
 @kernel
 def _line(w: World, f: int) -> float:
     """Return the rate of the sender's port."""
-    return 1.0 / cables(w, hosts(w, senders(w, f).src).port).ps_per_byte
+    return float(1.0 / cables(w, hosts(w, senders(w, f).src).port).ps_per_byte)

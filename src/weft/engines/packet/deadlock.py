@@ -25,7 +25,9 @@ def find_cycle(tables: Tables) -> list[tuple[int, int]]:
     waits = {queue: sorted(_waits_for(tables, queue)) for queue in _stopped(tables)}
     done: set[tuple[int, int]] = set()
     for start in sorted(waits):
-        path, place, todo = [], dict[tuple[int, int], int](), [(start, 0)]
+        path: list[tuple[int, int]] = []
+        place: dict[tuple[int, int], int] = {}
+        todo = [(start, 0)]
         while todo:
             queue, depth = todo.pop()
             for left in path[depth:]:

@@ -3,8 +3,8 @@
 Y. Li et al., HPCC: High Precision Congestion Control, SIGCOMM 2019, algorithm 1: of each link on the way, bytes in
 flight over what it carries in a round trip T are estimated as queue / (B T) + sent rate / B; the most loaded link's U
 moves the flow's estimate, and the window is set so that U becomes eta, from a reference that changes once a round trip.
-Below eta it grows by W_AI a round trip, for at most five round trips before it is set again. The window is paced over T.
-Switches tell, not the sender's own port.
+Below eta it grows by W_AI a round trip, for at most five round trips before it is set again. The window is paced
+over T. Switches tell, not the sender's own port.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _window(w: World, f: int, update: bool) -> float:
     if update:
         flow.reference = window
         flow.stage = stage
-    return window
+    return float(window)
 
 
 @kernel

@@ -14,6 +14,7 @@ from weft.engines.packet.code_kernels import (
     BROKEN,
     CNP,
     CREDIT,
+    CROWDED,
     DATA,
     FINISHED,
     FREE,
@@ -22,7 +23,8 @@ from weft.engines.packet.code_kernels import (
     GRANT,
     HEARD,
     IDLE,
-    KINDS,
+    KIND_BITS,
+    KIND_MASK,
     NACK,
     NOTHING,
     PACE,
@@ -39,10 +41,11 @@ from weft.engines.packet.code_kernels import (
 from weft.engines.packet.event_kernels import again_first, at_time, next_time, take
 from weft.engines.packet.forward_kernels import next_port
 from weft.engines.packet.pool_kernels import free_packet
-from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, may_send, release, serve
+from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, may_send, release, restore_credit, serve
 from weft.engines.packet.random_kernels import unit
 from weft.engines.packet.record_kernels import (
     World,
+    balances,
     events,
     hosts,
     inlets,
@@ -56,6 +59,7 @@ from weft.engines.packet.record_kernels import (
     prefetch_port,
     prefetch_queue,
     prefetch_receiver,
+    prefetch_recycled,
     prefetch_sender,
     prefetch_seq,
     queues,
@@ -78,7 +82,8 @@ from weft.engines.packet.sender_kernels import (
     want,
 )
 
-_FAR, _NEAR, _NEXT = 18, 12, 6  # events ahead
+_FAR, _NEAR, _NEXT, _SOON = 24, 16, 9, 4  # events ahead
+_CACHED = 20_000  # packets that fit in a core's cache
 _LOOK = 256  # events between looks at how full the tables are
 SLACK = 16 * _LOOK  # rows that are kept free, more than so many events can fill
 
@@ -106,10 +111,11 @@ def run(world: Any, until: int) -> int:
             return FINISHED if w.running == 0 else IDLE
         if time > until:
             return REACHED
-        _look_ahead(w)
+        if w.packet_rows > _CACHED:
+            _look_ahead(w)
         what = take(w)
         w.event_count += 1
-        kind, index = what % KINDS, what // KINDS
+        kind, index = what & KIND_MASK, what >> KIND_BITS
         if kind == ARRIVE:
             _arrive(w, index)
         elif kind == FREE:
@@ -119,7 +125,7 @@ def run(world: Any, until: int) -> int:
             if w.free_slot == 0:
                 again_first(w, START, index)
                 w.event_count -= 1
-                return FULL
+                return CROWDED
             start_flow(w, index)
         elif kind == TIMER:
             timer(w, index)
@@ -159,29 +165,37 @@ def _look_ahead(w: World) -> None:
     r = rings(w, ring_order(w, 0).row)
     if r.head + _FAR < r.tail:
         what = events(w, r.first + ((r.head + _FAR) & r.mask)).what
-        if what % KINDS == ARRIVE:
-            prefetch_packet(w, what // KINDS)
+        if what & KIND_MASK == ARRIVE:
+            prefetch_packet(w, what >> KIND_BITS)
         else:
-            prefetch_port(w, what // KINDS)
+            prefetch_port(w, what >> KIND_BITS)
     if r.head + _NEAR < r.tail:
         what = events(w, r.first + ((r.head + _NEAR) & r.mask)).what
-        if what % KINDS == ARRIVE:
-            _nearer(w, what // KINDS)
-        elif what % KINDS == FREE:
-            port = ports(w, what // KINDS)
+        if what & KIND_MASK == ARRIVE:
+            _nearer(w, what >> KIND_BITS)
+        elif what & KIND_MASK == FREE:
+            port = ports(w, what >> KIND_BITS)
             if port.serving >= 0:
                 prefetch_packet(w, port.serving)
-            prefetch_queue(w, what // KINDS * w.classes)
+            prefetch_queue(w, (what >> KIND_BITS) * w.classes)
             if port.node < 0:
                 prefetch_host(w, ~port.node)
+    if r.head + _SOON < r.tail:
+        what = events(w, r.first + ((r.head + _SOON) & r.mask)).what
+        if what & KIND_MASK == ARRIVE:
+            _soon(w, what >> KIND_BITS)
+        elif what & KIND_MASK == FREE and ports(w, what >> KIND_BITS).node < 0:
+            host = hosts(w, ~ports(w, what >> KIND_BITS).node)
+            if host.active > 0:
+                sender = senders(w, host.head)
+                prefetch_seq(w, max(0, sender.slot) * w.window_rows + (sender.sent & (w.window_rows - 1)))
+                prefetch_balance(w, max(0, sender.slot))
     if r.head + _NEXT < r.tail:
         what = events(w, r.first + ((r.head + _NEXT) & r.mask)).what
-        if what % KINDS == ARRIVE:
-            _nearest(w, what // KINDS)
-        elif what % KINDS == FREE and ports(w, what // KINDS).node < 0:
-            host = hosts(w, ~ports(w, what // KINDS).node)
-            if host.active > 0:
-                prefetch_sender(w, host.head)
+        if what & KIND_MASK == ARRIVE:
+            _nearest(w, what >> KIND_BITS)
+        elif what & KIND_MASK == FREE:
+            _next_of(w, what >> KIND_BITS)
 
 
 @kernel
@@ -201,10 +215,29 @@ def _nearer(w: World, p: int) -> None:
 
 
 @kernel
+def _next_of(w: World, q: int) -> None:
+    """Bring what a port will send next."""
+    node = ports(w, q).node
+    if node < 0:
+        host = hosts(w, ~node)
+        if host.active > 0:
+            prefetch_sender(w, host.head)
+        return
+    for level in range(min(w.classes, 2)):
+        queue = queues(w, q * w.classes + level)
+        if queue.count > 0:
+            prefetch_packet(w, queue.head)
+
+
+@kernel
 def _nearest(w: World, p: int) -> None:
-    """Bring what a flow will look up for a packet."""
+    """Bring what a flow will look up for a packet, or the packet it will stand behind."""
     packet = packets(w, p)
-    if packet.next < 0:
+    if packet.next >= 0:
+        queue = queues(w, packet.next * w.classes + packet.level)
+        if queue.count > 0:
+            prefetch_packet(w, queue.tail)
+    else:
         slot = max(0, senders(w, packet.flow).slot)
         if packet.kind == DATA:
             prefetch_came(w, slot * (w.window_rows >> 6) + ((packet.seq & (w.window_rows - 1)) >> 6))
@@ -213,6 +246,15 @@ def _nearest(w: World, p: int) -> None:
             prefetch_seq(w, slot * w.window_rows + (packet.seq & (w.window_rows - 1)))
             prefetch_balance(w, slot)
             prefetch_port(w, hosts(w, packet.dst).port)
+
+
+@kernel
+def _soon(w: World, p: int) -> None:
+    """Bring where a path that comes back well is remembered."""
+    packet = packets(w, p)
+    if packet.next < 0 and packet.kind == ACK:
+        slot = max(0, senders(w, packet.flow).slot)
+        prefetch_recycled(w, slot * w.window_rows + (balances(w, slot).tail & (w.window_rows - 1)))
 
 
 @kernel
@@ -235,6 +277,7 @@ def _arrive(w: World, p: int) -> None:
     port = ports(w, q)
     if not port.up:
         tally(w, q).dropped += 1
+        restore_credit(w, q, packet.level, packet.size)
         free_packet(w, p)
         return
     if port.to < 0:

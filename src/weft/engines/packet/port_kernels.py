@@ -207,8 +207,7 @@ def finish(w: World, q: int) -> bool:
         tally(w, q).lost += 1
         port.sent_bytes += size
         _leave(w, q)
-        if w.full == CREDITS and port.serving_level > 0:
-            after(w, port.ring_wire, CREDIT, ((q * 64 + port.serving_level) << 20) + size)
+        restore_credit(w, q, port.serving_level, size)
         free_packet(w, p)
         return True
     w.hops += 1
@@ -219,6 +218,7 @@ def finish(w: World, q: int) -> bool:
         return True
     if not port.up:
         tally(w, q).dropped += 1
+        restore_credit(w, q, port.serving_level, size)
         free_packet(w, p)
         return True
     _mark(w, p, q, port.queued)
@@ -343,7 +343,7 @@ def admit(w: World, p: int, q: int) -> bool:
 
 @kernel
 def _stop_at(w: World, q: int) -> int:
-    """Return how much a switch holds of a link before it is paused; of a shared buffer, what dynamic thresholds leave."""
+    """Return how much a switch holds of a link before it is paused: of a shared buffer, what is left, by its factor."""
     node = ports(w, q).to
     if w.shared > 0 and node >= 0:
         return max(np.int64(w.shared_alpha * (w.shared - switches(w, node).held)), w.mtu)
@@ -363,6 +363,13 @@ def release(w: World, row: int, size: int) -> None:
     elif inlet.stopped and inlet.bytes <= max(_stop_at(w, q) - (w.xoff - w.xon), 0):
         inlet.stopped = 0
         after(w, ports(w, q).ring_wire, GATE, (q * 64 + level) * 2)
+
+
+@kernel
+def restore_credit(w: World, q: int, level: int, size: int) -> None:
+    """Give a link back the credit of a packet that never arrived: receivers tell what they have room for in all."""
+    if w.full == CREDITS and level > 0:
+        after(w, ports(w, q).ring_wire, CREDIT, ((q * 64 + level) << 20) + size)
 
 
 @kernel

@@ -110,6 +110,7 @@ SENDER = np.dtype(
         ("level", u1),  # class of queue of its data
         ("timer", u1),  # whether an event is pending
         ("pacing", u1),
+        ("asked", u1),  # for credit, in a row without an answer
         ("slot", i4),
         ("src", i4),
         ("dst", i4),
@@ -199,7 +200,19 @@ HOST = np.dtype(
 #: An event: when, in which order among equal times, and what.
 EVENT = np.dtype([("time", i8), ("order", i8), ("what", i8)], align=True)
 #: Events of one delay: they fall due in the order in which they were made.
-RING = np.dtype([("first", i8), ("mask", i8), ("head", i8), ("tail", i8), ("delay", i8)], align=True)
+RING = np.dtype(
+    [
+        ("first", i8),
+        ("mask", i8),
+        ("head", i8),
+        ("tail", i8),
+        ("delay", i8),
+        ("time", i8),  # of the first event, and its order
+        ("order", i8),
+        ("spare", i8),
+    ],
+    align=True,
+)
 #: Flows that begin when others end.
 TRIGGER = np.dtype([("need", i4), ("have", i4), ("first", i4), ("next", i4), ("end", i4), ("each", u1)], align=True)
 #: A sequence number at the sender.
@@ -444,3 +457,4 @@ prefetch_seq = prefetch_of("seqs", SEQ)
 prefetch_came = prefetch_of("came", CAME)
 prefetch_balance = prefetch_of("balances", BALANCE)
 prefetch_control = prefetch_of("control", np.dtype([("words", f8, 16)]))
+prefetch_recycled = prefetch_of("recycled", RECYCLED)

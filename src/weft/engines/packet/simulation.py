@@ -62,5 +62,7 @@ class Simulation:
                     raise error
             if why == code_kernels.FULL:
                 self.tables.grow()
+            elif why == code_kernels.CROWDED:
+                self.tables.add_slots()
             elif why != code_kernels.STALLED:
                 return why

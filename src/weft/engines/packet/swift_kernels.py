@@ -66,7 +66,7 @@ def target_ps(w: World, window: float, links: int) -> float:
     """Return the target round trip of a window of packets over so many links."""
     const = _constants(w, 0)
     scaled = const.scale_ps / np.sqrt(window) + const.offset_ps
-    return const.base_ps + links * const.hop_ps + max(0.0, min(scaled, const.range_ps))
+    return float(const.base_ps + links * const.hop_ps + max(0.0, min(scaled, const.range_ps)))
 
 
 @kernel

@@ -82,7 +82,8 @@ class Tables:
         w.early = t.switch_choice == "hashed" and t.way == "minimal"
         w.flowlet_ps, w.ack_every = int(t.flowlet_s * PS), t.ack_every_bytes
         w.rto_ps, w.gap_packets = int(s.rto_s * PS), s.gap_packets
-        w.window_rows = _window_rows(4 * s.window_x * s.bdp_bytes / t.mtu_bytes)
+        longest = int(self.flows.size_bytes.max(initial=1)) // (t.mtu_bytes - t.header_bytes) + 1
+        w.window_rows = _window_rows(min(longest, 4 * s.window_x * s.bdp_bytes / t.mtu_bytes))
         w.window = w.window_rows - 64
         w.control_per_data = 10
         w.max_window = int(s.window_x * s.bdp_bytes)
@@ -91,7 +92,8 @@ class Tables:
         w.shared, w.shared_alpha = t.shared_bytes or 0, t.shared_alpha
         w.ecn_most = s.ecn_most
         w.stall_ps = 2 * int(w.network_rtt_ps + w.rto_ps)
-        w.grant_quanta, w.least_rate = 4 * 4096 // _QUANTUM, s.least_grant
+        w.grant_quanta = -(-t.grant_packets * (t.mtu_bytes - t.header_bytes) // _QUANTUM)
+        w.least_rate = s.least_grant
         w.notify_ps = int(_NOTIFY_s * PS) if t.control == "dcqcn" else 0
         w.int_hops = self.network.longest()[0] if t.control == "hpcc" else 0
         return world
@@ -230,12 +232,12 @@ class Tables:
         heap = records(2 * SLACK + 4 * len(flows) + 2 * net.hosts, record.EVENT)
         first = len(at_once)
         heap.time[:first], heap.order[:first] = senders.start_ps[at_once], np.arange(first)
-        heap.what[:first] = at_once * code_kernels.KINDS + code_kernels.START
+        heap.what[:first] = (at_once << code_kernels.KIND_BITS) + code_kernels.START
         w.heaped = w.order = first
         if s.grants_follow_marks:
             more = slice(first, first + net.hosts)
             heap.time[more], heap.order[more] = w.network_rtt_ps, np.arange(first, first + net.hosts)
-            heap.what[more] = np.arange(net.hosts) * code_kernels.KINDS + code_kernels.THROTTLE
+            heap.what[more] = (np.arange(net.hosts) << code_kernels.KIND_BITS) + code_kernels.THROTTLE
             w.heaped = w.order = first + net.hosts
             _sort(heap[: int(w.heaped)])
         control, constants = control_constants(s, len(flows))
@@ -327,12 +329,15 @@ class Tables:
         rings = self["rings"]
         if (rings.tail - rings.head + SLACK > rings.mask + 1).any():
             self._grow_rings()
-        if w.free_slot == 0:
-            slots = len(self["free_slots"])
-            for name in ("seqs", "came", "balances", "kept", "recycled", "penalties", "free_slots"):
-                self._longer(name, len(self[name]))
-            self["free_slots"].row[:slots] = np.arange(slots, 2 * slots)
-            w.free_slot = slots
+        self.announce()
+
+    def add_slots(self) -> None:
+        """Let twice as many flows run at once; all slots are taken."""
+        slots = len(self["free_slots"])
+        for name in ("seqs", "came", "balances", "kept", "recycled", "penalties", "free_slots"):
+            self._longer(name, len(self[name]))
+        self["free_slots"].row[:slots] = np.arange(slots, 2 * slots)
+        self.world[0].free_slot = slots
         self.announce()
 
     def _longer(self, name: str, more: int) -> Any:

@@ -73,4 +73,4 @@ def _set(w: World, f: int) -> None:
 @kernel
 def _line(w: World, f: int) -> float:
     """Return the rate of the sender's port."""
-    return 1.0 / cables(w, hosts(w, senders(w, f).src).port).ps_per_byte
+    return float(1.0 / cables(w, hosts(w, senders(w, f).src).port).ps_per_byte)

@@ -57,6 +57,7 @@ class Transport:
         gap_packets: overtaken by so many is lost; 0 where trimming tells; blank: 0 where queues trim, else 3 on one
             path and one window on several.
         flowlet_s: pause after which a flow may take another path.
+        grant_packets: full packets that a receiver grants at a time.
         grants_follow_marks: receivers grant less where the network towards them is congested; blank: where leaf
             switches are oversubscribed and receivers alone drive.
         seed: of all random choices.
@@ -92,6 +93,7 @@ class Transport:
     rto_s: float | None = None
     gap_packets: int | None = None
     flowlet_s: float = 50e-6
+    grant_packets: int = 4
     grants_follow_marks: bool | None = None
     seed: int = 13
 
@@ -118,6 +120,8 @@ class Transport:
         low, high = self.ecn_low_bytes, self.ecn_high_bytes
         if low is not None and high is not None and low > high:
             raise ConfigError(f"{low} bytes is above ecn_high_bytes, {high}", field="ecn_low_bytes")
+        if not 1 <= self.grant_packets <= 1 << 10:
+            raise ConfigError(f"{self.grant_packets} packets at a time; 1 to 1,024", field="grant_packets")
         if self.ecn_most is not None and not 0 <= self.ecn_most <= 1:
             raise ConfigError(f"{self.ecn_most}; a probability, 0 to 1", field="ecn_most")
 
@@ -186,7 +190,7 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
     oversubscription = network.oversubscription()
     alone = t.receiver_driven and t.control == "none"
     follow = t.grants_follow_marks
-    spread = t.balance not in ("one_path", "flowlet") and t.paths > 1 or t.switch_choice != "hashed"
+    spread = (t.balance not in ("one_path", "flowlet") and t.paths > 1) or t.switch_choice != "hashed"
     gap = (0 if t.queues == "trim" else max(3, packets) if spread else 3) if t.gap_packets is None else t.gap_packets
     return Settings(
         transport=t,
@@ -215,8 +219,8 @@ def marking(transport: Transport, packets: int, rate_Bps: float) -> tuple[int, i
     """Return where marks begin and where all are marked, bytes, and the probability of a mark just below the latter.
 
     DCTCP: a step at a seventh of the bandwidth-delay product (M. Alizadeh et al., SIGCOMM 2010, equation 13), in whole
-    packets. DCQCN: 5 KB, 200 KB and 1 % at 40 Gb/s (Y. Zhu et al., SIGCOMM 2015, section 5.2), bytes with the rate. Else
-    as htsim_uec marks.
+    packets. DCQCN: 5 KB, 200 KB and 1 % at 40 Gb/s (Y. Zhu et al., SIGCOMM 2015, section 5.2), bytes with the rate.
+    Else as htsim_uec marks.
 
     Args:
         transport: with what was chosen.

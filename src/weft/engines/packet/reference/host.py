@@ -107,7 +107,8 @@ class Host:
         """Give the next flow its credit; those that asked for nothing get some ahead, up to a window."""
         while self.asking and not self.asking[0].sender.running:
             self.asking.popleft()
-        size = 4 * 4096 // QUANTUM
+        t = self.model.transport
+        size = -(-t.grant_packets * (t.mtu_bytes - t.header_bytes) // QUANTUM)
         if self.asking:
             flow = self.asking.popleft()
             granted = max(0, min(size, flow.pull_target - flow.latest_pull))
