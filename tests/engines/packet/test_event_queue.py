@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.engines.packet import record_kernels as record
-from weft.engines.packet.code_kernels import KINDS
+from weft.engines.packet.code_kernels import KIND_BITS, KIND_MASK
 from weft.engines.packet.event_kernels import after, again_first, at_time, next_time, take
 from weft.engines.packet.memory_kernels import announce
 from weft.engines.packet.tables import records
@@ -34,9 +34,9 @@ def play(world: Any, how: Ints, delay: Ints, what: Ints, times: Ints) -> int:
         elif next_time(w) < np.iinfo(np.int64).max:
             event = take(w)
             if how[i] == _AGAIN:
-                again_first(w, event % KINDS, event // KINDS)
+                again_first(w, event & KIND_MASK, event >> KIND_BITS)
                 event = take(w)
-            what[taken], times[taken] = event // KINDS, w.now
+            what[taken], times[taken] = event >> KIND_BITS, w.now
             taken += 1
     return taken
 

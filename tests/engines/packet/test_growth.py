@@ -80,7 +80,7 @@ def test_flows_that_outgrow_their_slots() -> None:
     assert len(simulation.tables["free_slots"]) >= count
     while large.world.free_slot < count:
         large.world.free_slot = 0
-        large.tables.grow()
+        large.tables.add_slots()
     assert large.run() == FINISHED
     assert outcome(simulation) == outcome(large)
 

@@ -11,7 +11,7 @@ QUANTUM = 256  # bytes of credit
 
 
 class Model:
-    """Settings, time, chance and sums.
+    """Settings, time, chance and sums; ``longest`` is the packets that the longest flow has at most.
 
     Attributes:
         classes: of queues: control, and each traffic class as often as there are lanes.
@@ -21,14 +21,14 @@ class Model:
         paths_kept: paths that a flow keeps to take again.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, longest: int) -> None:
         t = settings.transport
         self.settings, self.transport = settings, t
         self.clock, self.chance = Clock(), Chance(t.seed)
         self.classes = 1 + len(t.class_weights) * t.lanes
         self.running = self.done = self.hops = 0
         rows = 128
-        while rows < 4 * settings.window_x * settings.bdp_bytes / t.mtu_bytes + 64:
+        while rows < min(longest, 4 * settings.window_x * settings.bdp_bytes / t.mtu_bytes) + 64:
             rows *= 2
         self.window, self.paths_kept = rows - 64, rows
         self.most_credit = int(settings.window_x * settings.bdp_bytes)

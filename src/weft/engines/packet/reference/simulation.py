@@ -28,7 +28,8 @@ class Reference:
     """
 
     def __init__(self, network: PacketNetwork, transport: Transport, flows: Flows) -> None:
-        self.network, self.model = network, Model(settle(transport, network))
+        longest = int(flows.size_bytes.max()) // (transport.mtu_bytes - transport.header_bytes) + 1
+        self.network, self.model = network, Model(settle(transport, network), longest)
         edges = network.edge_switch.tolist()
         salts = Hashing(transport.seed + 1).salts(network.switches).tolist()
         self.switches = [Switch(self.model, number, salt) for number, salt in enumerate(salts)]
