@@ -56,7 +56,7 @@ from weft.engines.packet.record_kernels import (
 
 QUANTUM = 256  # bytes of credit, as grants count it
 _ONE = np.uint64(1)
-_MOST_ASKED = 6  # doublings of the time between requests for credit
+_MOST_ASKED = 8  # requests for credit in a row after which the time between them, doubled every other, stays
 
 
 @kernel
@@ -463,7 +463,7 @@ def timer(w: World, f: int) -> None:
         sender.timer = 1
         wait_ps = w.rto_ps
         if starved:  # a receiver with many senders answers late: ask it less and less often
-            wait_ps = w.rto_ps << sender.asked
+            wait_ps = w.rto_ps << (sender.asked >> 1)
             sender.asked = min(_MOST_ASKED, sender.asked + 1)
         at_time(w, (w.now if none else oldest) + wait_ps, TIMER, f)
     if late > 0:
