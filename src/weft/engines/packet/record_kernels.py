@@ -110,6 +110,7 @@ SENDER = np.dtype(
         ("level", u1),  # class of queue of its data
         ("timer", u1),  # whether an event is pending
         ("pacing", u1),
+        ("asked", u1),  # for credit, in a row without an answer
         ("slot", i4),
         ("src", i4),
         ("dst", i4),

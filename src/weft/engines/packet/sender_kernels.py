@@ -56,6 +56,7 @@ from weft.engines.packet.record_kernels import (
 
 QUANTUM = 256  # bytes of credit, as grants count it
 _ONE = np.uint64(1)
+_MOST_ASKED = 6  # doublings of the time between requests for credit
 
 
 @kernel
@@ -408,6 +409,7 @@ def get_pull(w: World, p: int) -> None:
     if packet.word > sender.pulled:
         sender.credit = min(sender.credit + (packet.word - sender.pulled) * QUANTUM, w.max_window)
         sender.pulled = packet.word
+        sender.asked = 0
     want(w, f)
 
 
@@ -459,7 +461,11 @@ def timer(w: World, f: int) -> None:
         _ask(w, f)
     if late > 0 or starved or not none:
         sender.timer = 1
-        at_time(w, (w.now if none else oldest) + w.rto_ps, TIMER, f)
+        wait_ps = w.rto_ps
+        if starved:  # a receiver with many senders answers late: ask it less and less often
+            wait_ps = w.rto_ps << sender.asked
+            sender.asked = min(_MOST_ASKED, sender.asked + 1)
+        at_time(w, (w.now if none else oldest) + wait_ps, TIMER, f)
     if late > 0:
         want(w, f)
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from weft.engines.packet.reference.host import Host
     from weft.engines.packet.reference.receiver import Receiver
 
+_MOST_ASKED = 6  # doublings of the time between requests for credit
+
 
 class State(Enum):
     """Of a sequence number."""
@@ -72,7 +74,7 @@ class Sender:
         self.ps_per_byte = 0.0
         self._next_ps = 0
         self._pacing = self._timing = False
-        self._speculating, self.credit, self._pulled = True, model.most_credit, 0
+        self._speculating, self.credit, self._pulled, self._asked = True, model.most_credit, 0, 0
         self.acks = self.marked = self.again = self.nacks = self.timeouts = 0
         self._goes_back, self._driven = t.recovery == "go_back_n", t.receiver_driven
         self.balance: Balance
@@ -307,6 +309,7 @@ class Sender:
         if p.word > self._pulled:
             self.credit = min(self.credit + (p.word - self._pulled) * QUANTUM, self.model.most_credit)
             self._pulled = p.word
+            self._asked = 0
         self._want()
 
     # --- time
@@ -336,11 +339,17 @@ class Sender:
                     self.control.lost(self.size_of(seq))
                     self.balance.learn(self._seq(seq).path, Came.SILENT)
         in_time = [self._seq(seq).sent_ps for seq in flying if seq not in late]
-        starved = self._driven and not in_time and self.credit <= 0 and (self._backlog > 0 or bool(self._all(State.LOST)))
+        starved = (
+            self._driven and not in_time and self.credit <= 0 and (self._backlog > 0 or bool(self._all(State.LOST)))
+        )
         if self._driven and (late or starved):
             self._ask()
         if late or starved or in_time:
-            self._time(min(in_time, default=now) + rto_ps)
+            wait_ps = rto_ps
+            if starved:
+                wait_ps = rto_ps << self._asked
+                self._asked = min(_MOST_ASKED, self._asked + 1)
+            self._time(min(in_time, default=now) + wait_ps)
         if late:
             self._want()
 
