@@ -250,10 +250,10 @@ def _mark(w: World, p: int, q: int, behind: int) -> None:
     port, packet = ports(w, q), packets(w, p)
     if packet.level == 0 or packet.kind != DATA:
         return
-    if port.marks and behind > port.ecn_low:
-        if behind > port.ecn_high or unit(w) * (port.ecn_high - port.ecn_low) < w.ecn_most * (behind - port.ecn_low):
-            packet.flags |= ECN
-            tally(w, q).marked += 1
+    above, span = behind - port.ecn_low, port.ecn_high - port.ecn_low
+    if port.marks and above > 0 and (above > span or unit(w) * span < w.ecn_most * above):
+        packet.flags |= ECN
+        tally(w, q).marked += 1
 
 
 @kernel
