@@ -127,9 +127,8 @@ def _maybe(draw: Draw, of: st.SearchStrategy[Any]) -> Any:
 def transports(draw: Draw, **fixed: Any) -> Transport:
     """All that a transport may be, as far as the reference goes."""
     mtu = draw(st.sampled_from(MTUS))
-    balance = draw(
-        st.sampled_from(["one_path", "oblivious", "bitmap", "reps", "recycle", "mixed", "round_robin", "flowlet"])
-    )
+    ways = ["one_path", "oblivious", "bitmap", "reps", "recycle", "mixed", "round_robin", "flowlet"]
+    balance = fixed.get("balance") or draw(st.sampled_from(ways))
     power = balance in ("oblivious", "bitmap", "mixed")
     low, more = draw(st.integers(0, 6)) * mtu, draw(st.integers(0, 4)) * mtu
     thresholds = draw(st.sampled_from([True, True, False]))

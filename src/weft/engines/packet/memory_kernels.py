@@ -40,8 +40,8 @@ def table(name: str, dtype: np.dtype[Any]) -> Rows:
         def find(world: Any, index: int) -> Any:
             key = (int(world[name]), id(dtype))
             if key not in _views:
-                _views[key] = _announced[key[0]].view(dtype).view(np.recarray)
-            return _views[key][int(index)]
+                _views[key] = _announced[key[0]].view(dtype)
+            return _Row(_views[key], int(index))
 
         return find
     record = numba.from_dtype(dtype)
@@ -57,6 +57,23 @@ def table(name: str, dtype: np.dtype[Any]) -> Rows:
 
     made: Any = row
     return cast(Rows, made)
+
+
+class _Row:
+    """A row without compilation; NumPy's own records have attributes, such as size and flags, that hide fields."""
+
+    __slots__ = ("_index", "_table")
+
+    def __init__(self, table: Any, index: int) -> None:
+        object.__setattr__(self, "_table", table)
+        object.__setattr__(self, "_index", index)
+
+    def __getattr__(self, name: str) -> Any:
+        value = self._table[name][self._index]
+        return value if value.dtype == np.uint64 else value.item()  # words of bits stay words
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._table[name][self._index] = value
 
 
 def prefetch_of(name: str, dtype: np.dtype[Any]) -> Callable[[Any, Any], None]:
