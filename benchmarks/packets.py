@@ -9,7 +9,7 @@ packet (data, acknowledgement, trimmed header) crossing one link. Seconds are of
 that has the kernels loaded; the first event is counted from the start of the process. Fails below 5 M/s at 1,024 hosts
 and 3 M/s at 8,192, above 3 GB there, or where the first event takes more than 1.5 s.
 
-htsim_uec, the reference simulator of Ultra Ethernet, did 0.289 M packet-hops a second at 128 hosts and 0.156 M at 1,024,
+htsim_uec, the reference simulator of Ultra Ethernet, did 0.289 M packet-hops a second at 128 hosts, 0.156 M at 1,024,
 measured as a whole process on a machine of the same kind (two cores, November 2026).
 """
 
@@ -53,7 +53,7 @@ def measure(hosts: int) -> bool:
     peer = f", {best / PEER_Mhops[hosts]:.0f} times htsim_uec" if hosts in PEER_Mhops else ""
     print(
         f"{hosts:6,} hosts  {int(simulation.world.hops):12,} packet-hops  {best:5.2f} M/s{peer}  "
-        f"first event {first_s:.2f} s  peak {peak_GB:.2f} GB  FCT mean {fct_us.mean():.1f} us, last {fct_us.max():.1f} us",
+        f"first event {first_s:.2f} s  peak {peak_GB:.2f} GB  FCT {fct_us.mean():.1f} us, last {fct_us.max():.1f} us",
         flush=True,
     )
     return best >= FLOOR_Mhops.get(hosts, 0.0) and peak_GB <= MOST_GB and first_s <= FIRST_s

@@ -1,7 +1,8 @@
 """The congestion suite: packet simulations against published ones.
 
 Rows that state network, transport and traffic are run by the packet engine, those with chance in them over several
-seeds. What is a gain over another system, or needs what a row does not state, is ``unsupported`` with the reason. Bounds that authors set are bounds, not measurements.
+seeds. What is a gain over another system, or needs what a row does not state, is ``unsupported`` with the reason.
+Bounds that authors set are bounds, not measurements.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from packet_networks import PS, Simulation, down, flows, jain, queued, received, star, watch
 
-from weft.engines.packet import dcqcn_kernels
+from weft.engines.packet import code_kernels, dcqcn_kernels
+from weft.engines.packet.event_kernels import at_time
 from weft.engines.packet.presets import preset
 
 RATE_Bps = 5e9  # the paper's 40 Gb/s
@@ -34,34 +35,38 @@ def test_two_flows_converge_to_a_fair_share() -> None:
     assert simulation.tables["tally"].dropped.sum() == 0
 
 
-def test_a_notification_cuts_and_five_steps_go_halfway_back_each() -> None:
-    simulation = Simulation(star(3, rate_Bps=RATE_Bps), preset("roce_dcqcn"), flows((0, 2, 10**9), (1, 2, 10**6)))
-    line = RATE_Bps / PS
-    while control(simulation)["rate"][0] == line or control(simulation)["rate"][0] == 0:
-        simulation.run(simulation.now_s + 1e-6)
-        assert simulation.now_s < 1e-3
-    first = float(control(simulation)["rate"][0])
-    assert first == pytest.approx(line / 2)  # alpha is 1 at first
-    cuts = [first]
-    while simulation.tables["senders"].state[1] == 1 or len(set(cuts)) < 3:
-        simulation.run(simulation.now_s + 1e-6)
-        cuts.append(float(control(simulation)["rate"][0]))
-        if simulation.now_s > 4e-3:
-            break
-    # Alone again: the rate is what five halvings of the distance to the target make of it, then the target rises
-    simulation.run(0.02)
-    row = control(simulation)[0]
-    assert row["target"] <= line
-    assert row["by_time"] > 5
-    before, target = float(row["rate"]), float(row["target"])
-    steps = int(row["by_time"])
-    while int(control(simulation)["by_time"][0]) == steps:
-        simulation.run(simulation.now_s + 1e-6)
-    additive = 40e6 / 8 / PS
-    after = control(simulation)[0]
-    gain = float(after["target"]) - target
-    assert gain == pytest.approx(min(additive, line - target), rel=1e-6, abs=1e-12)
-    assert float(after["rate"]) == pytest.approx((before + float(after["target"])) / 2, rel=1e-9)
+def test_a_notification_halves_the_rate_at_first() -> None:
+    # alpha is 1; the receiver notifies as soon as a marked packet comes
+    simulation = Simulation(star(3, rate_Bps=RATE_Bps), preset("roce_dcqcn"), flows((0, 2, 10**9), (1, 2, 10**9)))
+    line, rates = RATE_Bps / PS, control(simulation)["rate"]
+    seen = np.array(watch(simulation, 1e-6, 0.5e-3, lambda _: rates.copy()))
+    for flow in (0, 1):
+        changes = seen[:, flow][seen[:, flow] != line]
+        assert changes[0] == pytest.approx(line / 2)
+    # Each flow is notified once in 50 us at most
+    cuts = (np.diff(seen, axis=0) < 0).sum(axis=0)
+    assert cuts.max() <= 0.5e-3 / 50e-6 + 1
+
+
+def test_the_rate_goes_half_way_back_five_times_and_then_by_steps() -> None:
+    # A flow that is alone, told once that there is congestion: the timer's steps from there are a closed form
+    simulation = Simulation(star(2, rate_Bps=RATE_Bps), preset("roce_dcqcn"), flows((0, 1, 10**9)))
+    simulation.run(1e-4)
+    line, row = RATE_Bps / PS, control(simulation)
+    row["target"][0], row["rate"][0], row["alpha"][0] = 0.9 * line, 0.2 * line, 0.5
+    row["alpha_due_ps"][0] = row["rate_due_ps"][0] = row["tick_ps"][0] = 200e6
+    simulation.tables["senders"].ps_per_byte[0] = 5 / line
+    at_time(simulation.world, 200_000_000, code_kernels.TICK, 0)
+    rate, target, additive = 0.2, 0.9, 40e6 / 8 / RATE_Bps
+    for step in range(1, 12):
+        simulation.run(200e-6 + (step - 1) * 55e-6 + 1e-6)
+        if step >= 5:
+            target += additive
+        rate = (rate + target) / 2
+        assert row["by_time"][0] == step and row["by_bytes"][0] == 0
+        assert row["rate"][0] / line == pytest.approx(rate, rel=1e-9)
+        assert row["target"][0] / line == pytest.approx(target, rel=1e-9)
+        assert row["alpha"][0] == pytest.approx(0.5 * (1 - 1 / 256) ** step, rel=1e-9)
 
 
 def test_marks_scale_with_the_rate() -> None:

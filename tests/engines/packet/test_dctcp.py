@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from packet_networks import RATE_Bps, Simulation, down, flows, jain, queued, received, star, watch
 
 from weft.engines.packet import dctcp_kernels
-from weft.engines.packet.presets import preset
+from weft.engines.packet.presets import NO_MARKS, preset
 
 
 @pytest.mark.parametrize("threshold_packets", [8, 20])
@@ -29,16 +31,36 @@ def test_queue_stays_about_its_threshold(threshold_packets: int) -> None:
     assert jain(rates) > 0.98
 
 
-def test_alpha_moves_by_a_sixteenth_of_what_was_marked() -> None:
-    # Every packet is marked, so F = 1 in each window; alpha is 1 and stays, and the window is halved each round trip
-    transport = preset("dctcp", ecn_low_bytes=0, ecn_high_bytes=0)
-    simulation = Simulation(star(3), transport, flows((0, 2, 10**8), (1, 2, 10**8)))
-    simulation.run(1e-3)
-    control = simulation.tables["control"].view(dctcp_kernels.FLOW)
-    assert np.all(control["alpha"] > 0.3)
-    # Nothing is marked: alpha falls by 1/16 a window, and the window ends at its bound
+def test_alpha_falls_by_a_sixteenth_in_windows_without_marks() -> None:
     simulation = Simulation(star(2), preset("dctcp"), flows((0, 1, 10**7)))
+    control = simulation.tables["control"].view(dctcp_kernels.FLOW)
     simulation.run(4 * simulation.settings.rtt_s)
-    alphas = {(1 - 1 / 16) ** windows for windows in range(1, 6)}
-    found = float(simulation.tables["control"].view(dctcp_kernels.FLOW)["alpha"][0])
-    assert min(abs(found - alpha) for alpha in alphas) < 1e-12
+    windows = math.log(control["alpha"][0]) / math.log(1 - 1 / 16)
+    assert windows == pytest.approx(round(windows), abs=1e-9)
+    # The first acknowledgement ends a window, then each round trip does
+    assert 3 <= windows <= 5
+
+
+def test_a_loss_halves_the_window_once_a_round_trip() -> None:
+    # The first burst of ten senders overflows a queue of 30 packets, and no packet is marked
+    mtu = 4150
+    transport = preset("dctcp", queue_bytes=30 * mtu, ecn_low_bytes=NO_MARKS, ecn_high_bytes=NO_MARKS)
+    simulation = Simulation(star(11), transport, flows(*((i, 10, 10**7) for i in range(10))))
+    senders = simulation.tables["senders"]
+    windows = np.array(watch(simulation, 0.2e-6, 0.2e-3, lambda s: senders.cwnd.copy())) / mtu
+    falls = windows[1:] / windows[:-1]
+    assert falls.min() > 0.49  # never by more than half between two looks
+    assert (falls < 0.55).sum() >= 10
+    assert windows.min() >= 1
+
+
+def test_the_window_grows_by_a_packet_a_round_trip_after_a_mark() -> None:
+    mtu = 4150
+    simulation = Simulation(star(2, latency_s=10e-6), preset("dctcp"), flows((0, 1, 10**8)))
+    control, sender = simulation.tables["control"].view(dctcp_kernels.FLOW), simulation.tables["senders"]
+    simulation.run(3 * simulation.settings.rtt_s)
+    control["threshold"][0] = sender.cwnd[0] = 20.0 * mtu
+    simulation.run(5 * simulation.settings.rtt_s)
+    before = float(sender.cwnd[0])
+    simulation.run(15 * simulation.settings.rtt_s)
+    assert (sender.cwnd[0] - before) / mtu == pytest.approx(10, abs=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from packet_networks import LATENCY_s, RATE_Bps, Flows, Simulation, star
+from packet_networks import Flows, LATENCY_s, RATE_Bps, Simulation, star
 
 from weft.engines.packet.transport import Transport
 

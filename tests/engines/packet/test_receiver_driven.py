@@ -36,7 +36,7 @@ def test_incast_is_at_line_rate_and_loses_nothing_after_the_first_window(name: s
     # Receivers grant 0.99 of their rate; headers and answers of the first window take a little
     whole_s = senders * size / PAYLOAD_X / RATE_Bps
     assert simulation.tables["senders"].end_ps.max() / 1e12 < whole_s / 0.97 + 3 * rtt_s
-    assert rates.min() > 0.9 and rates.mean() > 0.98
+    assert rates.mean() > 0.98 and rates[2:].min() > 0.95  # windows take a round trip or two to settle
     ends = simulation.tables["senders"].end_ps
     assert ends.min() > 0.9 * ends.max()  # and fair
 

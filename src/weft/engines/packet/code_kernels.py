@@ -38,3 +38,4 @@ SELECTIVE, GO_BACK_N = range(2)
 # Why the loop came back
 FINISHED, REACHED, FULL, IDLE, HEARD, STALLED, CROWDED = range(7)
 NOTHING = -1
+NEVER = (1 << 63) - 1  # picoseconds

@@ -35,7 +35,7 @@ FLOW = flow_words(
     "bytes",  # since the last step by bytes
     "by_time",  # steps since the last notification
     "by_bytes",
-    "ticking",
+    "tick_ps",  # when the pending timer falls due, 0 where there is none
 )
 _constants, _flows = table("constants", CONSTANTS), table("control", FLOW)
 
@@ -61,9 +61,8 @@ def notified(w: World, f: int) -> None:
     flow.bytes = 0.0
     flow.by_time = 0.0
     flow.by_bytes = 0.0
-    if flow.ticking == 0:
-        flow.ticking = 1.0
-        at_time(w, int(min(flow.alpha_due_ps, flow.rate_due_ps)), TICK, f)
+    if flow.tick_ps == 0:
+        _wait(w, f)
     _set(w, f)
 
 
@@ -72,7 +71,7 @@ def acked(w: World, f: int, bytes_: int) -> None:
     """Take an acknowledgement: bytes have been sent."""
     flow, const = _flows(w, f), _constants(w, 0)
     flow.bytes += bytes_
-    if flow.ticking > 0 and flow.bytes >= const.rate_bytes:
+    if flow.tick_ps > 0 and flow.bytes >= const.rate_bytes:
         flow.bytes = 0.0
         flow.by_bytes += 1
         _raise(w, f)
@@ -80,9 +79,9 @@ def acked(w: World, f: int, bytes_: int) -> None:
 
 @kernel
 def ticked(w: World, f: int) -> None:
-    """A timer may have run down; notifications have set it back since."""
+    """A timer may have run down, if it is this flow's and notifications have not set it back since."""
     flow, const, now = _flows(w, f), _constants(w, 0), w.now
-    if senders(w, f).state != RUNNING:
+    if senders(w, f).state != RUNNING or now != int(flow.tick_ps):
         return
     if now >= int(flow.alpha_due_ps):
         flow.alpha -= const.g * flow.alpha
@@ -91,7 +90,15 @@ def ticked(w: World, f: int) -> None:
         flow.rate_due_ps = now + const.rate_ps
         flow.by_time += 1
         _raise(w, f)
-    at_time(w, int(min(flow.alpha_due_ps, flow.rate_due_ps)), TICK, f)
+    _wait(w, f)
+
+
+@kernel
+def _wait(w: World, f: int) -> None:
+    """Come back when the next timer may run down."""
+    flow = _flows(w, f)
+    flow.tick_ps = int(min(flow.alpha_due_ps, flow.rate_due_ps))
+    at_time(w, int(flow.tick_ps), TICK, f)
 
 
 @kernel

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from weft._jit import kernel
-from weft.engines.packet.code_kernels import KIND_BITS
+from weft.engines.packet.code_kernels import KIND_BITS, NEVER
 from weft.engines.packet.record_kernels import World, events, heap, ring_order, rings
 
 
@@ -65,7 +63,7 @@ def again_first(w: World, kind: int, index: int) -> None:
 @kernel
 def next_time(w: World) -> int:
     """Return when the next event falls due; the end of time where there is none."""
-    time = np.int64(np.iinfo(np.int64).max)
+    time = NEVER
     if w.ring_count > 0:
         time = rings(w, ring_order(w, 0).row).time
     if w.heaped > 0 and heap(w, 0).time < time:
@@ -83,11 +81,11 @@ def take(w: World) -> int:
             what = events(w, r.first + (r.head & r.mask)).what
             r.head += 1
             _leave(w)
-            return what
+            return int(what)
     w.now = heap(w, 0).time
     what = heap(w, 0).what
     _pop(w)
-    return what
+    return int(what)
 
 
 @kernel

@@ -44,7 +44,7 @@ def next_port(w: World, p: int, node: int) -> int:
     """Return the port that a packet leaves a switch by; -1 where there is no way."""
     packet = packets(w, p)
     place = places(w, packet.dst)
-    edge = np.int64(place.edge)
+    edge = int(place.edge)
     if packet.flags & FIRST:
         packet.flags &= ~FIRST
         if w.way == VALIANT or w.way == UGAL:
@@ -55,27 +55,27 @@ def next_port(w: World, p: int, node: int) -> int:
         else:
             edge = packet.via
     if edge_switches(w, edge).row == node:
-        return np.int64(place.down)
+        return int(place.down)
     hops = next_sets(w, node * w.edges + edge).set
     if hops < 0:
-        return np.int64(NOTHING)
+        return int(NOTHING)
     first, count = hop_sets(w, hops).first, hop_sets(w, hops).count
     if count == 1:
-        return np.int64(set_ports(w, first).row)
+        return int(set_ports(w, first).row)
     if packet.level > 0:
         if w.switch_choice == SHORTEST_QUEUE:
             return shortest(w, first, count)
         if w.switch_choice == TWO_CHOICES:
             a, b = (
-                np.int64(set_ports(w, first + below(w, count)).row),
-                np.int64(set_ports(w, first + below(w, count)).row),
+                int(set_ports(w, first + below(w, count)).row),
+                int(set_ports(w, first + below(w, count)).row),
             )
             return a if ports(w, a).queued <= ports(w, b).queued else b
         if w.switch_choice == IN_TURN:
             return _in_turn(w, node, first, count)
         if w.switch_choice == FLOWLETS:
             return _flowlet(w, p, node, first, count)
-    return np.int64(set_ports(w, first + _hash(w, p, node, count)).row)
+    return int(set_ports(w, first + _hash(w, p, node, count)).row)
 
 
 @kernel
@@ -83,17 +83,17 @@ def _hash(w: World, p: int, node: int, count: int) -> int:
     """Return what a packet's headers hash to at a switch, below ``count``."""
     packet = packets(w, p)
     key = (np.uint64(packet.flow) << _HIGH) ^ (np.uint64(packet.entropy) << np.uint64(1)) ^ np.uint64(packet.kind > 1)
-    return np.int64(mix(key ^ switches(w, node).salt) % np.uint64(count))
+    return int(np.int64(mix(key ^ switches(w, node).salt) % np.uint64(count)))
 
 
 @kernel
 def shortest(w: World, first: int, count: int) -> int:
     """Return the port of a set that has the least data before it and is up; the first of equals after a random one."""
     start = below(w, count)
-    best, least = np.int64(set_ports(w, first + start).row), np.int64(1) << 62
+    best, least = int(set_ports(w, first + start).row), 1 << 62
     for i in range(count):
-        q = np.int64(set_ports(w, first + (start + i) % count).row)
-        waiting = ports(w, q).queued if ports(w, q).up and ports(w, q).paused == 0 else np.int64(1) << 61
+        q = int(set_ports(w, first + (start + i) % count).row)
+        waiting = ports(w, q).queued if ports(w, q).up and ports(w, q).paused == 0 else 1 << 61
         if waiting < least:
             best, least = q, waiting
     return best
@@ -109,7 +109,7 @@ def _in_turn(w: World, node: int, first: int, count: int) -> int:
             a, b = set_ports(w, first + below(w, left)), set_ports(w, first + left - 1)
             a.row, b.row = b.row, a.row
     switch.turn += 1
-    return np.int64(set_ports(w, first + switch.turn - 1).row)
+    return int(set_ports(w, first + switch.turn - 1).row)
 
 
 @kernel
@@ -122,7 +122,7 @@ def _flowlet(w: World, p: int, node: int, first: int, count: int) -> int:
         choice = shortest(w, first, count) + 1
         memory.choice = choice
     memory.last_ps = now
-    return np.int64(choice - 1)
+    return int(choice - 1)
 
 
 @kernel

@@ -1,10 +1,8 @@
-"""The loop: take the next event, let the part of the network act that it concerns, until there is reason to come back."""
+"""The loop: take the next event, let act what it concerns, until there is reason to come back."""
 
 from __future__ import annotations
 
 from typing import Any
-
-import numpy as np
 
 from weft._jit import kernel
 from weft.engines.packet import control_kernels as control
@@ -26,6 +24,7 @@ from weft.engines.packet.code_kernels import (
     KIND_BITS,
     KIND_MASK,
     NACK,
+    NEVER,
     NOTHING,
     PACE,
     PULL,
@@ -43,6 +42,7 @@ from weft.engines.packet.forward_kernels import next_port
 from weft.engines.packet.pool_kernels import free_packet
 from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, may_send, release, restore_credit, serve
 from weft.engines.packet.random_kernels import unit
+from weft.engines.packet.receiver_kernels import get_data, get_request, get_trimmed, grant, throttle
 from weft.engines.packet.record_kernels import (
     World,
     balances,
@@ -68,7 +68,6 @@ from weft.engines.packet.record_kernels import (
     senders,
     tally,
 )
-from weft.engines.packet.receiver_kernels import get_data, get_request, get_trimmed, grant, throttle
 from weft.engines.packet.sender_kernels import (
     get_ack,
     get_nack,
@@ -107,7 +106,7 @@ def run(world: Any, until: int) -> int:
             countdown = _LOOK
         countdown -= 1
         time = next_time(w)
-        if time == np.iinfo(np.int64).max:
+        if time == NEVER:
             return FINISHED if w.running == 0 else IDLE
         if time > until:
             return REACHED
@@ -150,7 +149,7 @@ def run(world: Any, until: int) -> int:
             throttle(w, index)
             if w.running > 0:
                 spread = (0.75 + unit(w) / 2) * 1.5  # so that hosts do not act in step
-                at_time(w, w.now + np.int64(spread * w.network_rtt_ps), THROTTLE, index)
+                at_time(w, w.now + int(spread * w.network_rtt_ps), THROTTLE, index)
             else:
                 hosts(w, index).asleep = 1
         if w.ended_count > 0 and w.stop_on_end:
@@ -159,7 +158,7 @@ def run(world: Any, until: int) -> int:
 
 @kernel
 def _look_ahead(w: World) -> None:
-    """Have brought near what events soon to come will touch: with many packets in flight, waiting for it is the cost."""
+    """Have brought near what events soon to come will touch: with many packets in flight, that wait is the cost."""
     if w.ring_count == 0:
         return
     r = rings(w, ring_order(w, 0).row)
@@ -290,7 +289,7 @@ def _arrive(w: World, p: int) -> None:
         free_packet(w, p)
         return
     packet.hops = min(254, packet.hops + 1)
-    out = np.int64(packet.next) if w.early else next_port(w, p, np.int64(port.to))
+    out = int(packet.next) if w.early else next_port(w, p, int(port.to))
     if out == NOTHING:
         tally(w, q).dropped += 1
         release(w, packet.inlet, packet.size)
@@ -330,7 +329,7 @@ def _consume(w: World, p: int, q: int) -> None:
 @kernel
 def _go_on(w: World, q: int) -> None:
     """Let an idle port send what is next: a switch's from its queues, a host's by turns with its flows."""
-    h = ~np.int64(ports(w, q).node)
+    h = ~int(ports(w, q).node)
     if h < 0:
         serve(w, q)
         return
@@ -343,7 +342,7 @@ def _go_on(w: World, q: int) -> None:
             return
     stopped = 0  # flows whose class is; the gate or the credit goes on with them
     while host.active > stopped:
-        f = np.int64(host.head)
+        f = int(host.head)
         sender = senders(w, f)
         if not may_send(w, q, sender.level, w.mtu):
             if w.classes == 2:

@@ -64,7 +64,7 @@ class PacketNetwork:
     buffer_x: Floats | None = None
     loss: Floats | None = None
     retry_s: Floats | None = None
-    _cache: dict[str, Tables] = field(default_factory=dict, compare=False, repr=False)
+    _cache: dict[bytes, Tables] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if (self.rate_Bps <= 0).any():
@@ -172,8 +172,8 @@ class PacketNetwork:
     def oversubscription(self) -> float:
         """Return how much more hosts send than the network carries, tier by tier; 1 or more.
 
-        Switches are in tiers by their links to the nearest host. The rate that leaves a tier upward is compared with what
-        comes into it from below, and the factors of all tiers are multiplied.
+        Switches are in tiers by their links to the nearest host. The rate that leaves a tier upward is compared with
+        what comes into it from below, and the factors of all tiers are multiplied.
         """
         hops = self.tables().hops.min(axis=1).astype(int)
         rate = self.rate_Bps[2 * self.hosts :]
@@ -186,7 +186,7 @@ class PacketNetwork:
                 into = up
         return whole
 
-    def degraded(self, links: Sequence[int], rate_x: float) -> PacketNetwork:
+    def degraded(self, links: npt.ArrayLike, rate_x: float) -> PacketNetwork:
         """Return the network with some links slower, and the buffers before them smaller in proportion."""
         rate, buffer = self.rate_Bps.copy(), np.ones(self.ports) if self.buffer_x is None else self.buffer_x.copy()
         ports = 2 * self.hosts + np.asarray(links, int)

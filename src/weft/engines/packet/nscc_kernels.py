@@ -1,4 +1,4 @@
-"""NSCC, the sender's congestion control of Ultra Ethernet: a window by the queueing delay of packets and by their marks.
+"""NSCC, the sender's congestion control of Ultra Ethernet: a window by packets' queueing delay and by their marks.
 
 Unmarked and little delay: grow in proportion to what is missing to the target delay, fast where there is none at all.
 Unmarked in spite of delay: grow a little. Marked and delayed: shrink by how far the mean delay is over the target, once
@@ -124,7 +124,7 @@ def learn_base_rtt(w: World, f: int, rtt_ps: int) -> None:
 
 @kernel
 def _learn_delay(w: World, f: int, delay: float, marked: bool) -> None:
-    """Move the mean delay; an unmarked packet with a long delay counts as a short one, for its path has no queue now."""
+    """Move the mean delay; an unmarked packet with a long delay counts as short, for its path has no queue now."""
     flow, const = _flows(w, f), _constants(w, 0)
     sample, weight = delay, const.mean_weight
     if not marked and delay > const.target_ps:

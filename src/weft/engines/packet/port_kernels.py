@@ -53,9 +53,8 @@ def enqueue(w: World, p: int, q: int) -> None:
         _drop(w, p, q)
         return
     packet.port = q
-    if packet.level > 0:
-        if port.queued + packet.size > _room(w, q) and not _make_room(w, p, q):
-            return
+    if packet.level > 0 and port.queued + packet.size > _room(w, q) and not _make_room(w, p, q):
+        return
     if packet.level == 0 and queues(w, q * w.classes).bytes + packet.size > cables(w, q).limit_control:
         _drop(w, p, q)
         return
@@ -83,11 +82,11 @@ def _room(w: World, q: int) -> int:
     """Return how many bytes of data may be before a port."""
     port = ports(w, q)
     if w.full == PAUSES or w.full == CREDITS or port.node < 0:
-        return np.int64(1) << 60
+        return 1 << 60
     if w.shared > 0:
         free = w.shared - switches(w, port.node).held
-        return min(np.int64(w.shared_alpha * free), port.queued + free)
-    return np.int64(port.limit)
+        return int(min(int(w.shared_alpha * free), port.queued + free))
+    return int(port.limit)
 
 
 @kernel
@@ -159,7 +158,7 @@ def may_send(w: World, q: int, level: int, size: int) -> bool:
     if not port.up or (port.paused >> np.uint32(level)) & np.uint32(1):
         return False
     if w.full == CREDITS and level > 0:
-        return inlets(w, q * w.classes + level).credit >= size
+        return bool(inlets(w, q * w.classes + level).credit >= size)
     return True
 
 
@@ -181,13 +180,13 @@ def begin(w: World, p: int, q: int) -> None:
     elif packet.size == w.control_size:
         after(w, port.ring_control, FREE, q)
     else:
-        at_time(w, w.now + np.int64(packet.size * cables(w, q).ps_per_byte + 0.5), FREE, q)
+        at_time(w, w.now + int(packet.size * cables(w, q).ps_per_byte + 0.5), FREE, q)
     if port.cut:
         if port.lossy and _damaged(w, q, packet.size):
             tally(w, q).lost += 1
             packet.flags |= BROKEN
         _mark(w, p, q, port.queued - packet.size)
-        packet.next = next_port(w, p, np.int64(port.to)) if w.early and port.to >= 0 else np.int64(NOTHING)
+        packet.next = next_port(w, p, int(port.to)) if w.early and port.to >= 0 else int(NOTHING)
         after(w, port.ring_wire, ARRIVE, p)
 
 
@@ -201,7 +200,7 @@ def finish(w: World, q: int) -> bool:
     if port.lossy and port.up and not port.cut and _damaged(w, q, size):
         if cables(w, q).retry_ps > 0:
             tally(w, q).retried += 1
-            again_ps = cables(w, q).retry_ps + np.int64(size * cables(w, q).ps_per_byte + 0.5)
+            again_ps = cables(w, q).retry_ps + int(size * cables(w, q).ps_per_byte + 0.5)
             at_time(w, w.now + again_ps, FREE, q)
             return False
         tally(w, q).lost += 1
@@ -222,7 +221,7 @@ def finish(w: World, q: int) -> bool:
         free_packet(w, p)
         return True
     _mark(w, p, q, port.queued)
-    packets(w, p).next = next_port(w, p, np.int64(port.to)) if w.early and port.to >= 0 else np.int64(NOTHING)
+    packets(w, p).next = next_port(w, p, int(port.to)) if w.early and port.to >= 0 else int(NOTHING)
     after(w, port.ring_wire, ARRIVE, p)
     return True
 
@@ -230,7 +229,7 @@ def finish(w: World, q: int) -> bool:
 @kernel
 def _damaged(w: World, q: int, size: int) -> bool:
     """Whether a packet of so many bytes is damaged on a port's wire, each byte for itself."""
-    return unit(w) < -np.expm1(size * np.log1p(-cables(w, q).loss))
+    return bool(unit(w) < -np.expm1(size * np.log1p(-cables(w, q).loss)))
 
 
 @kernel
@@ -251,10 +250,10 @@ def _mark(w: World, p: int, q: int, behind: int) -> None:
     port, packet = ports(w, q), packets(w, p)
     if packet.level == 0 or packet.kind != DATA:
         return
-    if port.marks and behind > port.ecn_low:
-        if behind > port.ecn_high or unit(w) * (port.ecn_high - port.ecn_low) < w.ecn_most * (behind - port.ecn_low):
-            packet.flags |= ECN
-            tally(w, q).marked += 1
+    above, span = behind - port.ecn_low, port.ecn_high - port.ecn_low
+    if port.marks and above > 0 and (above > span or unit(w) * span < w.ecn_most * above):
+        packet.flags |= ECN
+        tally(w, q).marked += 1
 
 
 @kernel
@@ -316,7 +315,7 @@ def _first(w: World, q: int, level: int) -> int:
     queue.head = packets(w, p).next
     queue.count -= 1
     queue.bytes -= packets(w, p).size
-    return p
+    return int(p)
 
 
 @kernel
@@ -346,8 +345,8 @@ def _stop_at(w: World, q: int) -> int:
     """Return how much a switch holds of a link before it is paused: of a shared buffer, what is left, by its factor."""
     node = ports(w, q).to
     if w.shared > 0 and node >= 0:
-        return max(np.int64(w.shared_alpha * (w.shared - switches(w, node).held)), w.mtu)
-    return np.int64(w.xoff)
+        return int(max(int(w.shared_alpha * (w.shared - switches(w, node).held)), w.mtu))
+    return int(w.xoff)
 
 
 @kernel

@@ -16,8 +16,8 @@ from weft.errors import UnknownName
 NO_MARKS = (1 << 31) - 1
 #: Bytes: a window that bounds nothing.
 NO_WINDOW = float((1 << 31) - 1)
-#: Local acknowledgement time-out of queue pairs, 4.096 us x 2^14: the InfiniBand Architecture Specification has the form,
-#: 14 is what perftest and the examples of rdma-core ask for.
+#: Local acknowledgement time-out of queue pairs: 4.096 us x 2^n (InfiniBand Architecture Specification), and n is 14 in
+#: perftest and the examples of rdma-core.
 _ACK_TIMEOUT_s = 4.096e-6 * 2**14
 _LOSSLESS: dict[str, Any] = {"queues": "pause", "recovery": "go_back_n", "balance": "one_path", "rto_s": _ACK_TIMEOUT_s}
 _UNMARKED: dict[str, Any] = {"ecn_low_bytes": NO_MARKS, "ecn_high_bytes": NO_MARKS}

@@ -123,13 +123,13 @@ def get_request(w: World, p: int) -> None:
 @kernel
 def _word(w: World, f: int, seq: int) -> int:
     """Return the row of the word that tells of a sequence number."""
-    return senders(w, f).slot * (w.window_rows >> 6) + ((seq & (w.window_rows - 1)) >> 6)
+    return int(senders(w, f).slot * (w.window_rows >> 6) + ((seq & (w.window_rows - 1)) >> 6))
 
 
 @kernel
 def _has(w: World, f: int, seq: int) -> bool:
     """Whether a packet above the first gap has come."""
-    return (came(w, _word(w, f, seq)).bits >> np.uint64(seq & 63)) & _ONE != 0
+    return bool((came(w, _word(w, f, seq)).bits >> np.uint64(seq & 63)) & _ONE != 0)
 
 
 @kernel
@@ -159,7 +159,7 @@ def _advance(w: World, f: int) -> None:
 @kernel
 def _base(w: World, f: int, seq: int) -> int:
     """Return where an acknowledgement's bitmap begins, so that it covers the newest that has come."""
-    return max(np.int64(seq) - 63, np.int64(receivers(w, f).expected) + 1)
+    return max(int(seq) - 63, int(receivers(w, f).expected) + 1)
 
 
 @kernel
@@ -168,7 +168,7 @@ def _bitmap(w: World, f: int, base: int) -> np.uint64:
     bits, shift = came(w, _word(w, f, base)).bits, np.uint64(base & 63)
     if shift > 0:
         bits = bits >> shift | came(w, _word(w, f, base + 64)).bits << (np.uint64(64) - shift)
-    return bits
+    return np.uint64(bits)
 
 
 @kernel
@@ -254,7 +254,7 @@ def grant(w: World, h: int) -> None:
     while host.pull_head != NOTHING and senders(w, host.pull_head).state != RUNNING:
         host.pull_head = receivers(w, host.pull_head).next
     if host.pull_head != NOTHING:
-        f = np.int64(host.pull_head)
+        f = int(host.pull_head)
         flow = receivers(w, f)
         host.pull_head = flow.next
         granted = max(0, min(flow.latest_pull + w.grant_quanta, flow.pull_target) - flow.latest_pull)
@@ -265,7 +265,7 @@ def grant(w: World, h: int) -> None:
         else:
             _join_idle(w, h, f)
     elif host.idle_head < host.idle_tail:
-        f = np.int64(idles(w, h * IDLE_ROWS + host.idle_head % IDLE_ROWS).row)
+        f = int(idles(w, h * IDLE_ROWS + host.idle_head % IDLE_ROWS).row)
         flow = receivers(w, f)
         host.idle_head += 1
         granted = w.grant_quanta
@@ -281,7 +281,7 @@ def grant(w: World, h: int) -> None:
     flow.pull_entropy = (flow.pull_entropy + 1) % w.paths
     enqueue(w, p, host.port)
     quanta = granted if granted > 0 else _LEAST_TURN
-    at_time(w, w.now + np.int64(quanta * host.ps_per_quantum / host.rate), GRANT, h)
+    at_time(w, w.now + int(quanta * host.ps_per_quantum / host.rate), GRANT, h)
 
 
 @kernel

@@ -26,6 +26,7 @@ from weft.engines.packet.code_kernels import (
     GO_BACK_N,
     LAST_HOP,
     LOST,
+    NEVER,
     NOTHING,
     PACE,
     RTS,
@@ -56,7 +57,7 @@ from weft.engines.packet.record_kernels import (
 
 QUANTUM = 256  # bytes of credit, as grants count it
 _ONE = np.uint64(1)
-_MOST_ASKED = 6  # doublings of the time between requests for credit
+_MOST_ASKED = 8  # requests for credit in a row after which the time between them, doubled every other, stays
 
 
 @kernel
@@ -64,7 +65,7 @@ def start_flow(w: World, f: int) -> None:
     """Begin a flow in a free slot; the loop sees to it that there is one."""
     sender = senders(w, f)
     w.free_slot -= 1
-    slot = np.int64(free_slots(w, w.free_slot).row)
+    slot = int(free_slots(w, w.free_slot).row)
     sender.slot = slot
     sender.state = RUNNING
     sender.start_ps = w.now
@@ -88,13 +89,13 @@ def start_flow(w: World, f: int) -> None:
 @kernel
 def _at(w: World, f: int, seq: int) -> int:
     """Return the row of a sequence number within the window."""
-    return senders(w, f).slot * w.window_rows + (seq & (w.window_rows - 1))
+    return int(senders(w, f).slot * w.window_rows + (seq & (w.window_rows - 1)))
 
 
 @kernel
 def size_of(w: World, f: int, seq: int) -> int:
     """Return the bytes on the wire of a packet of a flow."""
-    return np.int64(senders(w, f).last_size if seq == senders(w, f).packets - 1 else w.mtu)
+    return int(senders(w, f).last_size if seq == senders(w, f).packets - 1 else w.mtu)
 
 
 @kernel
@@ -177,7 +178,7 @@ def send(w: World, f: int) -> None:
     packet = packets(w, p)
     packet.seq = seq
     packet.flags = FIRST
-    packet.entropy = next_path(w, slot, sender.sent, np.int64(min(sender.cwnd, float(w.max_window))) // w.mtu)
+    packet.entropy = next_path(w, slot, sender.sent, int(min(sender.cwnd, float(w.max_window))) // w.mtu)
     if w.receiver_driven:
         packet.word = _pull_target(w, f)
     record = seqs(w, _at(w, f, seq))
@@ -197,7 +198,7 @@ def send(w: World, f: int) -> None:
         sender.timer = 1
         at_time(w, w.now + w.rto_ps, TIMER, f)
     if sender.ps_per_byte > 0:
-        sender.next_ps = max(w.now, sender.next_ps) + np.int64(size * sender.ps_per_byte)
+        sender.next_ps = max(w.now, sender.next_ps) + int(size * sender.ps_per_byte)
     q = hosts(w, sender.src).port
     ports(w, q).queued += size
     begin(w, p, q)
@@ -211,7 +212,7 @@ def _lowest_lost(w: World, f: int) -> int:
     while seqs(w, _at(w, f, seq)).state != LOST:
         seq += 1
     sender.lost_low = seq
-    return np.int64(seq)
+    return int(seq)
 
 
 @kernel
@@ -237,7 +238,7 @@ def _pull_target(w: World, f: int) -> int:
     active = hosts(w, sender.src).active
     if active > 1:
         target = target / active
-    return sender.pulled + np.int64(np.ceil(target / QUANTUM))
+    return int(sender.pulled + int(np.ceil(target / QUANTUM)))
 
 
 @kernel
@@ -275,7 +276,7 @@ def _count_received(w: World, f: int, bytes_: int) -> int:
     newly = max(0, bytes_ - sender.received)
     sender.received += newly
     sender.in_flight -= newly
-    return np.int64(newly)
+    return int(newly)
 
 
 @kernel
@@ -283,10 +284,10 @@ def _round_trip(w: World, f: int, seq: int, again: bool) -> int:
     """Return the round trip of a packet still in flight, unless it is not known which sending was answered; then -1."""
     sender = senders(w, f)
     if seq < sender.cum or seq >= sender.sent or seqs(w, _at(w, f, seq)).state != FLYING:
-        return np.int64(-1)
+        return -1
     if seqs(w, _at(w, f, seq)).again != (1 if again else 0):
-        return np.int64(-1)
-    return np.int64(w.now - seqs(w, _at(w, f, seq)).sent_ps)
+        return -1
+    return int(w.now - seqs(w, _at(w, f, seq)).sent_ps)
 
 
 @kernel
@@ -391,7 +392,7 @@ def _go_back(w: World, f: int) -> None:
 def _count_flight(w: World, f: int) -> None:
     """Count what is in flight where senders go back: what was sent from the first on, less what has been received."""
     sender = senders(w, f)
-    sent = np.int64(sender.sent) * w.mtu
+    sent = int(sender.sent) * w.mtu
     if sender.sent == sender.packets:
         sent += sender.last_size - w.mtu
     sender.in_flight = max(0, sent - sender.received)
@@ -437,7 +438,7 @@ def timer(w: World, f: int) -> None:
     sender.timer = 0
     if sender.state != RUNNING:
         return
-    oldest, late = np.int64(np.iinfo(np.int64).max), 0
+    oldest, late = NEVER, 0
     for seq in range(sender.cum, sender.sent):
         if seqs(w, _at(w, f, seq)).state != FLYING:
             continue
@@ -455,7 +456,7 @@ def timer(w: World, f: int) -> None:
         if w.recovery == GO_BACK_N:
             control.lost(w, f, size_of(w, f, sender.cum))
             _go_back(w, f)
-    none = oldest == np.iinfo(np.int64).max
+    none = oldest == NEVER
     starved = w.receiver_driven and none and sender.credit <= 0 and (sender.backlog > 0 or sender.lost > 0)
     if w.receiver_driven and (late > 0 or starved):
         _ask(w, f)
@@ -463,7 +464,7 @@ def timer(w: World, f: int) -> None:
         sender.timer = 1
         wait_ps = w.rto_ps
         if starved:  # a receiver with many senders answers late: ask it less and less often
-            wait_ps = w.rto_ps << sender.asked
+            wait_ps = w.rto_ps << (sender.asked >> 1)
             sender.asked = min(_MOST_ASKED, sender.asked + 1)
         at_time(w, (w.now if none else oldest) + wait_ps, TIMER, f)
     if late > 0:

@@ -90,5 +90,5 @@ def _set(w: World, f: int) -> None:
         return
     pause_ps = flow.rtt_ps / flow.window
     if sender.ps_per_byte == 0:
-        sender.next_ps = w.now + np.int64(pause_ps - flow.rtt_ps)  # since the packet that this answers was sent
+        sender.next_ps = w.now + int(pause_ps - flow.rtt_ps)  # since the packet that this answers was sent
     sender.ps_per_byte = pause_ps / w.mtu

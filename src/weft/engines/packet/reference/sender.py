@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from weft.engines.packet.reference.host import Host
     from weft.engines.packet.reference.receiver import Receiver
 
-_MOST_ASKED = 6  # doublings of the time between requests for credit
+_MOST_ASKED = 8  # requests for credit in a row after which the time between them, doubled every other, stays
 
 
 class State(Enum):
@@ -347,7 +347,7 @@ class Sender:
         if late or starved or in_time:
             wait_ps = rto_ps
             if starved:
-                wait_ps = rto_ps << self._asked
+                wait_ps = rto_ps << (self._asked >> 1)
                 self._asked = min(_MOST_ASKED, self._asked + 1)
             self._time(min(in_time, default=now) + wait_ps)
         if late:
