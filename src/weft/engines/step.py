@@ -94,6 +94,8 @@ class StepRun:
             for key, seconds in taken.items()
             if whole[key[1]] > 0
         }
+        if offloading := self.breakdown_s.get("exposed_offload", 0.0):
+            found["host", "exposed_offload"] = offloading
         if self.periodic is not None:
             found[self.periodic.bound, "exposed_outer"] = self.periodic.exposed_s
         return found

@@ -25,6 +25,7 @@ _ACCELERATOR = {
     "attention": ("bf16_dense_tflops",),
     "quantisation": ("hbm_tBps",),
     "memory": ("hbm_tBps",),
+    "exposed_offload": ("host_copy_gBps", "host_memory_gBps"),
 }
 _KERNELS = {
     "clock": ("{p}_sustained_frac", "bf16_sustained_frac", "reference_power_w"),
@@ -45,10 +46,11 @@ _STACK = {
         *("*_hidden_count", "*_ffn_count", "*_bias_count", "*_passes_count", "dropout_count"),
         *("loss_bytes_*", "optimizer_*"),
     ),
-    "overheads": ("*_kernels_count", "*_overhead_*", "*_host_*"),
+    "overheads": ("*_kernels_count", "*_overhead_*", "*_host_us"),
     "exposed_tp": ("tp_hidden_frac",),
     "exposed_ep": ("ep_hidden_frac",),
     "exposed_dp": ("gather_rate_x", "reduce_bytes_*"),
+    "exposed_offload": ("gradient_bytes_*", "offload*_bytes_*", "host_optimizer_*"),
 }
 
 

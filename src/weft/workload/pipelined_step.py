@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from weft.workload.block import Block
 from weft.workload.chunks import Chunk
+from weft.workload.offload import pass_copies, write_update
 from weft.workload.passes import Pass, Work
 from weft.workload.pipeline import order, paths
 from weft.workload.program import Category, Communication, Operation, Pattern, Program, Stream
@@ -80,6 +81,7 @@ class _Writer:
                 remaining -= at - start
         for stage, summed in enumerate(self.replicas.finish()):
             self.program.compute(stage, self.plan.optimizer_s(stage), "optimizer", summed)
+            write_update(self.plan, self.program, stage, stage, summed)
         return self.program
 
     def _lanes(self) -> dict[tuple[int, int, Work], _Lane]:
@@ -126,7 +128,8 @@ class _Writer:
         if key not in self.seconds:
             self.seconds[key] = pass_s(self.plan, chunk, work)
         traffic = pass_traffic(self.plan, stage, chunk, work)
-        return Block(self.seconds[key], traffic, pass_host_s(self.plan, chunk, work))
+        copies = tuple(pass_copies(self.plan, stage, chunk, work))
+        return Block(self.seconds[key], traffic, pass_host_s(self.plan, chunk, work), copies)
 
     def _operations(self, stage: int, chunk: Chunk, work: Work) -> list[Operation]:
         return self._block(stage, chunk, work).operations(self.plan.overlaps)
@@ -169,7 +172,10 @@ class _Writer:
             chunks = [self.plan.chunks[stage][each.chunk] for each in passes]
             first, second = (self._block(stage, chunk, each.work) for chunk, each in zip(chunks, passes, strict=True))
             both = Block(
-                first.compute_s + second.compute_s, first.traffic + second.traffic, first.host_s + second.host_s
+                first.compute_s + second.compute_s,
+                first.traffic + second.traffic,
+                first.host_s + second.host_s,
+                first.copies + second.copies,
             )
             operations = both.operations(self.plan.overlaps | {"ep"})
             done, ends = len(operations) - 1, list[int]()

@@ -120,6 +120,21 @@ class Lora(Strict):
     )
 
 
+class Offload(Strict):
+    """What a rank keeps in its host's memory, and computes there, to have room in its own."""
+
+    optimizer: float = Field(
+        1.0, ge=0, le=1, description="share of the parameters whose optimizer state is in host memory, updated there"
+    )
+    gradients: bool = Field(
+        False, description="their gradients go there as each backward pass ends (ZeRO-Offload); needs zero: 2 or 3"
+    )
+    activations: float = Field(
+        0.0, ge=0, le=1, description="share of the activations that waits there for the backward pass"
+    )
+    overlap: bool = Field(True, description="copies run beside compute and beside the host's optimizer")
+
+
 class Outer(Strict):
     """Groups that train apart and average what they learned every so often (local SGD, DiLoCo)."""
 
@@ -165,6 +180,7 @@ class Job(Strict):
     lora: Lora | None = Field(None, description="train low-rank adapters only; default: all parameters")
     overlap: Overlap = Overlap()
     dispatch: Dispatch = Dispatch()
+    offload: Offload | None = Field(None, description="what is in host memory; default: nothing")
     outer: Outer | None = Field(None, description="groups that synchronise only every so often; default: every step")
     jitter: Jitter | None = Field(None, description="variation of compute over ranks; default: none")
     stack: str = Field("megatron-core", description="software stack whose measured constants apply")

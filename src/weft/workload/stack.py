@@ -33,6 +33,10 @@ class Stack:
         reduce_bytes: bytes of a gradient on the wire.
         optimizer_state_bytes: bytes of master weights and moments per parameter.
         optimizer_moved_bytes: bytes the optimizer step reads and writes per parameter.
+        offloaded_state_bytes: of the optimizer's bytes per parameter, those that offloading moves to the host.
+        offload_back_bytes: bytes per parameter that come back from the host, updated.
+        host_optimizer_bytes: bytes per parameter that the host's optimizer reads and writes.
+        host_optimizer_fraction: share of the host memory's bandwidth at which it does.
         tp_hidden_frac: share of overlappable tensor-parallel traffic that overlap hides.
         gather_rate_x: share of the library's rate that parameter gathers and gradient sums reach.
         ep_hidden_frac: the same of expert-parallel traffic.
@@ -66,6 +70,10 @@ class Stack:
     reduce_bytes: float
     optimizer_state_bytes: float
     optimizer_moved_bytes: float
+    offloaded_state_bytes: float
+    offload_back_bytes: float
+    host_optimizer_bytes: float
+    host_optimizer_fraction: float
     tp_hidden_frac: float
     gather_rate_x: float
     ep_hidden_frac: float
@@ -139,6 +147,10 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
         reduce_bytes=number("reduce_bytes_per_parameter"),
         optimizer_state_bytes=number("optimizer_state_bytes_per_parameter"),
         optimizer_moved_bytes=number("optimizer_moved_bytes_per_parameter"),
+        offloaded_state_bytes=number("offloaded_state_bytes_per_parameter"),
+        offload_back_bytes=number("offload_back_bytes_per_parameter"),
+        host_optimizer_bytes=number("host_optimizer_bytes_per_parameter"),
+        host_optimizer_fraction=number("host_optimizer_frac"),
         tp_hidden_frac=number("tp_hidden_frac"),
         gather_rate_x=number("gather_rate_x"),
         ep_hidden_frac=number("ep_hidden_frac"),
