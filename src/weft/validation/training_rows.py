@@ -110,8 +110,6 @@ def _refuse(row: dict[str, Any], source: str) -> None:
         raise Inexpressible("fine-tuning on packed sequences of varying length is not modelled yet")
     if source in ("llama31_card", "dsv3_report") or "gpu_hours" in (row.get("measured") or {}):
         raise Inexpressible("total GPU-hours with neither layout nor batch stated")
-    if str(row.get("precision", "")).lower() in ("mxfp8", "nvfp4"):
-        raise Inexpressible(f"precision {row['precision']} has no measured kernel efficiencies yet")
     if row.get("metric") == "communication group initialisation":
         raise Inexpressible("start-up of communicators is not modelled")
     if source == "megascale" and "step" in row and row["step"] != "baseline Megatron-LM":
@@ -145,11 +143,20 @@ def _stack(row: dict[str, Any], source: str) -> str:
         return "deepspeed-zero3"
     if isinstance(row.get("stack"), str):
         return str(row["stack"])
+    if source == "mbridge" and _graphed_experts(row):
+        return "megatron-bridge-26.06"
     if source not in _STACKS:
         raise Inexpressible(
             f"the software stack of source {source!r} is not known; name it in a field 'stack' of the row"
         )
     return _STACKS[source]
+
+
+def _graphed_experts(row: dict[str, Any]) -> bool:
+    """Whether a run of Megatron-Bridge is of a container whose MXFP8 recipes fuse experts and run as CUDA graphs."""
+    release = re.match(r"(\d+)\.(\d+)", str(row.get("release", "")))
+    late = release is not None and (int(release[1]), int(release[2])) >= (26, 6)
+    return late and str(row.get("precision", "")).upper() == "MXFP8" and preset_of(str(row.get("model", ""))) is not None
 
 
 def _degrees(row: dict[str, Any], accelerators: int, source: str) -> dict[str, int]:
@@ -242,10 +249,14 @@ def _precision(row: dict[str, Any], accelerator: str) -> str:
     if (
         row.get("source") == "mlperf"
         and "precision" not in row
-        and ("LoRA" in str(row.get("model")) or "b200" in accelerator)
+        and ("LoRA" in str(row.get("model")) or re.search(r"b[23]00", accelerator))
     ):
         return mlperf_precision(row, accelerator)
     text = str(row.get("precision", "")) + str(row.get("technique", ""))
+    if re.search(r"nvfp4|fp4", text, re.I):
+        return "fp4"
+    if re.search(r"mxfp8", text, re.I):
+        return "mxfp8"
     if re.search(r"fp8|float8", text, re.I):
         return "fp8"
     return "fp16" if "fp16" in text else "bf16"

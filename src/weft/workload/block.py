@@ -105,7 +105,7 @@ def block_of(plan: Plan, stage: int, chunk: Chunk, *, backward: bool) -> Block:
 
 def host_s(plan: Plan, chunk: Chunk) -> float:
     """Seconds that the host needs to issue one pass of a chunk in one direction: of layers with experts in FP8."""
-    return chunk.of_kind(True) * plan.stack.fp8_expert_host_s if plan.job.precision == "fp8" else 0.0
+    return chunk.of_kind(True) * plan.stack.fp8_expert_host_s if plan.kernels.cast_Bps else 0.0
 
 
 def compute_s(plan: Plan, chunk: Chunk, *, backward: bool) -> float:

@@ -169,7 +169,9 @@ class Job(Strict):
     global_batch: Count = Field(gt=0, description="sequences per optimizer step")
     micro_batch: int = Field(1, gt=0, description="sequences per micro-batch")
     parallelism: Parallelism = Parallelism()
-    precision: Literal["fp16", "bf16", "fp8", "fp32"] = "bf16"
+    precision: Literal["fp16", "bf16", "fp8", "mxfp8", "fp4", "fp32"] = Field(
+        "bf16", description="of matrix products in layers; mxfp8: in blocks of 32; fp4: NVFP4, in blocks of 16"
+    )
     recompute: Literal["none", "selective", "full"] = "none"
     recompute_layers: int | None = Field(None, ge=0, description="full recompute of only so many layers a stage")
     flash_attention: bool | None = Field(None, description="fused attention; default: what the stack does")

@@ -53,6 +53,7 @@ class Stack:
         overlaps: which of tp, pp, dp, cp, ep communication runs beside compute.
         selects_operators: selective recomputation is by operator, not of the attention core.
         recompute_stops_early: full recomputation leaves out the layer's last product.
+        fuses_experts: an expert's products, activation and quantisation are one kernel.
         fsdp: parameters are gathered layer by layer in every micro-batch (PyTorch FSDP).
         step_overhead_s: host time a step spends outside kernels (data loading, logging, synchronisation).
         layer_overhead_s: host time a layer spends per direction beyond its kernels.
@@ -87,6 +88,7 @@ class Stack:
     expert_bias_passes: tuple[float, float]
     overlaps: frozenset[str]
     fsdp: bool
+    fuses_experts: bool
     recompute_stops_early: bool
     selects_operators: bool
     step_overhead_s: float
@@ -164,6 +166,7 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
         expert_bias_passes=(number("forward_expert_bias_count"), number("backward_expert_bias_count")),
         overlaps=frozenset(text("overlaps").split()),
         fsdp=text("sharding") == "fsdp",
+        fuses_experts=text("experts") == "fused",
         recompute_stops_early=text("checkpointing") == "non-reentrant",
         selects_operators=text("selective") == "operators",
         step_overhead_s=number("step_overhead_ms"),

@@ -23,7 +23,7 @@ from weft.workload.outer_groups import grouped
 from weft.workload.pipeline import check as check_schedule
 from weft.workload.presets import model_of
 from weft.workload.program import Communication, Program
-from weft.workload.roofline import Kernels, generation_of, kernels_for
+from weft.workload.roofline import FORMATS, Kernels, generation_of, kernels_for
 from weft.workload.spec import Job
 from weft.workload.stack import Stack, load_stack
 from weft.workload.transformer import Transformer
@@ -235,8 +235,7 @@ def plan(
         mapping.tp > 1 if sequence_parallel is None else sequence_parallel and mapping.tp > 1,
         frozen=job.lora is not None,
     )
-    precision = "bf16" if job.precision in ("fp16", "bf16") else job.precision
-    if precision == "fp32":
+    if job.precision not in FORMATS:
         raise ConfigError(
             "training in fp32 has no measured kernel efficiencies; use bf16, fp16 or fp8", field="precision"
         )
@@ -265,7 +264,7 @@ def plan(
         transformer=transformer,
         mapping=mapping,
         stack=stack,
-        kernels=kernels_for(catalog, accelerator, precision, stack.gemm_x),
+        kernels=kernels_for(catalog, accelerator, job.precision, stack.gemm_x),
         plain_kernels=kernels_for(catalog, accelerator, "bf16", stack.gemm_x),
         shard=shard,
         micro_batches=micro_batches,
