@@ -16,7 +16,8 @@ from weft.catalog.field_units import field_unit
 from weft.workload.roofline import FORMATS, generation_of
 from weft.workload.training import Plan
 
-# By rung, the facts of each kind of part; {p} is the precision, {r} that whose published rate it has. The head and all else outside layers is in 16 bits.
+# By rung, the facts of each kind of part; {p} is the precision, {r} that whose published rate it has. The head and all
+# else outside layers is in 16 bits.
 _ACCELERATOR = {
     "peak": ("{r}_dense_tflops", "bf16_dense_tflops"),
     "clock": ("tdp_w",),

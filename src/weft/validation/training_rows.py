@@ -75,7 +75,7 @@ def case_of(row: dict[str, Any]) -> Case:
         "flash_attention": None,
         "lora": adapters_of(row),
     }
-    schedule, jobs = str(row.get("schedule") or "1f1b").lower(), []
+    schedule, jobs = _schedule(row), []
     for interleave in _interleaves(row, source, model, degrees["pp"]):
         for micro_batch in _micro_batches(row, degrees, batch):
             count = batch // (degrees["dp"] * micro_batch)
@@ -152,11 +152,22 @@ def _stack(row: dict[str, Any], source: str) -> str:
     return _STACKS[source]
 
 
+# Names of schedules that papers use for one of the same order, up to how they move single passes.
+_SCHEDULES = {"zb_1p": "zb_h1", "zb_2p": "zb_h2", "1f1b_i": "1f1b", "interleaved": "1f1b", "interleaved_1f1b": "1f1b"}
+
+
+def _schedule(row: dict[str, Any]) -> str:
+    name = re.sub(r"[-\s]", "_", str(row.get("schedule") or "1f1b").lower())
+    return _SCHEDULES.get(name, name)
+
+
 def _graphed_experts(row: dict[str, Any]) -> bool:
     """Whether a run of Megatron-Bridge is of a container whose MXFP8 recipes fuse experts and run as CUDA graphs."""
     release = re.match(r"(\d+)\.(\d+)", str(row.get("release", "")))
     late = release is not None and (int(release[1]), int(release[2])) >= (26, 6)
-    return late and str(row.get("precision", "")).upper() == "MXFP8" and preset_of(str(row.get("model", ""))) is not None
+    return (
+        late and str(row.get("precision", "")).upper() == "MXFP8" and preset_of(str(row.get("model", ""))) is not None
+    )
 
 
 def _degrees(row: dict[str, Any], accelerators: int, source: str) -> dict[str, int]:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from weft.catalog import Catalog, Part
 from weft.errors import ConfigError, UnknownName
 
+
 @dataclass(frozen=True)
 class Format:
     """How products of a precision take their operands.

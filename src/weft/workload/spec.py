@@ -75,7 +75,7 @@ class Parallelism(Strict):
     etp: int = Field(1, gt=0, description="tensor parallel degree of routed experts")
     dp: int | None = Field(None, gt=0, description="data parallel degree; default: what is left")
     interleave: int = Field(1, gt=0, description="virtual pipeline stages per rank")
-    schedule: Literal["1f1b", "gpipe", "zb_h1", "dualpipe"] = Field(
+    schedule: Literal["1f1b", "gpipe", "zb_h1", "zb_h2", "dualpipe"] = Field(
         "1f1b", description="order of a pipeline's passes; 1f1b with interleave > 1 is the interleaved one"
     )
     sequence_parallel: bool | None = Field(None, description="Megatron sequence parallelism; default: on where tp > 1")

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from weft.collectives import Library
 from weft.engines.analytic import AnalyticEngine
 from weft.engines.executor import Execution, Progress, execute
-from weft.engines.expand import merge
+from weft.engines.expand import merge, repeated
 from weft.engines.fluid.engine import FluidEngine
 from weft.engines.fluid.link_use import LinkUse, Watch
-from weft.engines.fluid.parties import party_of, repeated
+from weft.engines.fluid.parties import party_of
 from weft.engines.fluid.prepare import Prepared, prepare
 from weft.engines.plans import plan_on
 from weft.engines.scenario import OtherJob, Scenario
@@ -87,8 +87,8 @@ class FluidStep:
         ran = self.run(micro_batches)
         return watch.use(self.engine, until_s=ran.span_s)
 
-    def run(self, micro_batches: int) -> Execution:
-        """Run a step with so many micro-batches.
+    def run(self, micro_batches: int, steps: int = 1) -> Execution:
+        """Run a step with so many micro-batches, or several one after another.
 
         Raises:
             InfeasibleError: a communication will never end, because a part of the network is cut off.
@@ -96,6 +96,8 @@ class FluidStep:
         program = self.whole
         if micro_batches != self.plan.micro_batches:
             program = step_program(replace(self.plan, micro_batches=micro_batches))
+        if steps > 1:
+            program = repeated(program, steps)
         own = self.prepared.expanded(program)
         others = [self.prepared.expanded(each, 1 + number) for number, each in enumerate(self._others)]
         self.engine.reset()
