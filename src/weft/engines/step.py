@@ -146,8 +146,6 @@ def run_step(
         runner: _Runner = _AnalyticStep(fabric, library, resolved, algorithms)
         fluid, repeats = None, True
     else:
-        if job.outer is not None:
-            raise ConfigError("the fluid engine knows nothing of outer steps; use the closed form", field="outer")
         from weft.engines.fluid.step import fluid_step
 
         scenario = scenario or Scenario()
@@ -162,7 +160,7 @@ def run_step(
     if job.jitter is not None:
         parts = parts | {"stragglers": straggling_s(resolved, parts["compute"])}
         step_s += parts["stragglers"]
-    rest = periodic(resolved, runner.engine, step_s)
+    rest = periodic(resolved, runner.engine, step_s, fluid.exchange_s() if fluid is not None else None)
     if rest is not None:
         parts = parts | rest.breakdown_s
         step_s += sum(rest.breakdown_s.values())

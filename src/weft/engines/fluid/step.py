@@ -20,6 +20,7 @@ from weft.errors import ConfigError
 from weft.fabric import Fabric
 from weft.fabric.routing_options import Routing
 from weft.files import read_model
+from weft.workload.outer_step import outer_program
 from weft.workload.program import Program
 from weft.workload.spec import Job
 from weft.workload.training import Plan, step_program
@@ -56,7 +57,9 @@ class FluidStep:
         progress: Progress | None = None,
     ) -> None:
         program = step_program(resolved)
-        parties = [party_of(fabric, resolved.mapping, program, first=scenario.first, slow=scenario.slow)]
+        self._exchange = outer_program(resolved)
+        between = self._exchange.communications if self._exchange is not None else ()
+        parties = [party_of(fabric, resolved.mapping, program, first=scenario.first, slow=scenario.slow, also=between)]
         self._others: list[Program] = []
         for other in others:
             one = step_program(other.plan)
@@ -86,6 +89,17 @@ class FluidStep:
         self.engine = FluidEngine(self.prepared.carriage, watch=watch.rows)
         ran = self.run(micro_batches)
         return watch.use(self.engine, until_s=ran.span_s)
+
+    def exchange_s(self) -> float | None:
+        """Seconds in which outer groups exchange what they learned, all at once and with nothing of the job beside it.
+
+        Raises:
+            InfeasibleError: it will never end.
+        """
+        if self._exchange is None:
+            return None
+        self.engine.reset()
+        return execute(self.prepared.expanded(self._exchange), self.engine).span_s
 
     def run(self, micro_batches: int, steps: int = 1) -> Execution:
         """Run a step with so many micro-batches, or several one after another.
