@@ -178,7 +178,8 @@ def test_an_exchange_takes_as_long_as_its_bytes_on_the_long_haul() -> None:
         found = run_step(sites(), job(model=LLAMA_SHAPE, batch=64, pp=pp, outer=Outer(every=10)), engine="fluid")
         assert found.periodic is not None
         parameters = sum(map(found.plan.held_states, range(pp))) * found.plan.mapping.columns
-        assert found.periodic.exchange_s == pytest.approx(4 * parameters / 12.5e9, rel=0.05)
+        # At line rate, and at the share of it that the library's protocol makes of InfiniBand.
+        assert 4 * parameters / 12.5e9 <= found.periodic.exchange_s <= 1.12 * 4 * parameters / 12.5e9
 
 
 def test_groups_that_share_a_network_contend_in_inner_steps() -> None:
