@@ -32,7 +32,7 @@ def predict(row: Row, file: RowFile) -> list[Prediction]:
             if isinstance(measured.get(metric), int | float):
                 run = best_run(case)
                 return [_prediction(row, case, metric, value_of(run, row), float(measured[metric]))]
-        if "fwd_ms" in measured:
+        if isinstance(measured.get("total_ms"), int | float):
             return _layer_times(row, case)
         raise Inexpressible(f"none of its measured values is predicted: {', '.join(measured)}")
     except Inexpressible as reason:
@@ -93,7 +93,10 @@ def _layer_times(row: Row, case: Case) -> list[Prediction]:
 def _training_flops(row: Row, measured: float) -> list[Prediction]:
     """Model FLOPs to train on a token, of which attention counts the causal half."""
     model = Transformer(presets.model_of(model_of(row), load_catalog()))
-    predicted = model.flops_per_token(int(row["seq"]), causal=True) / 1e9
+    sequence = row.get("seq")
+    if not isinstance(sequence, int) or sequence < 1:
+        raise Inexpressible("the sequence length is not stated")
+    predicted = model.flops_per_token(sequence, causal=True) / 1e9
     return [
         Prediction(str(row["id"]), "training_GFLOP_per_token", predicted, measured, source=str(row.get("source", "")))
     ]

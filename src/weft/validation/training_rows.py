@@ -8,12 +8,14 @@ they would have.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from weft.errors import ConfigError
 from weft.validation.training_experts import dispatch_of, overlap_of, preset_of
+from weft.validation.training_fields import with_counts
 from weft.validation.training_hardware import Inexpressible, Machine, machine_of
 from weft.validation.training_mlperf import adapters_of, mlperf_precision
 from weft.validation.training_models import model_of
@@ -53,6 +55,7 @@ def case_of(row: dict[str, Any]) -> Case:
     Raises:
         Inexpressible: what the row needs that cannot be said yet.
     """
+    row = with_counts(row)
     source = str(row.get("source"))
     _refuse(row, source)
     machine = machine_of(row)
@@ -142,7 +145,7 @@ def _stack(row: dict[str, Any], source: str) -> str:
     if row.get("scheme") == "ZeRO-3":
         return "deepspeed-zero3"
     if isinstance(row.get("stack"), str):
-        return str(row["stack"])
+        return _known_stack(row["stack"])
     if source == "mbridge" and _graphed_experts(row):
         return "megatron-bridge-26.06"
     if source not in _STACKS:
@@ -159,6 +162,27 @@ _SCHEDULES = {"zb_1p": "zb_h1", "zb_2p": "zb_h2", "1f1b_i": "1f1b", "interleaved
 def _schedule(row: dict[str, Any]) -> str:
     name = re.sub(r"[-\s]", "_", str(row.get("schedule") or "1f1b").lower())
     return _SCHEDULES.get(name, name)
+
+
+# Names that runs go by, and the stack that each is a run of.
+_STACK_NAMES = {
+    "mcore": "megatron-core",
+    "megatron": "megatron-core",
+    "megatron-lm": "megatron-core",
+    "mbridge": "megatron-bridge",
+    "nemo-framework": "nemo",
+    "mosaic": "llm-foundry",
+    "composer": "llm-foundry",
+    "fsdp2": "torchtitan",
+    "pytorch-fsdp": "torchtitan",
+    "pytorch-fsdp2": "torchtitan",
+}
+
+
+def _known_stack(name: str) -> str:
+    """A stack by another name, or in other letters; as it stands where it is not known."""
+    plain = re.sub(r"[\s_]+", "-", name.strip().lower())
+    return _STACK_NAMES.get(plain, plain)
 
 
 def _graphed_experts(row: dict[str, Any]) -> bool:
@@ -185,12 +209,24 @@ def _degrees(row: dict[str, Any], accelerators: int, source: str) -> dict[str, i
         degrees = {"tp": 1, "pp": 1, **degrees}
     if "one layer" in str(row.get("model")):
         degrees["pp"] = 1
+    _complete(degrees, row, accelerators)
     if "tp" not in degrees or "pp" not in degrees:
         raise Inexpressible("the parallel layout (tp, pp) is not stated")
     ranks = degrees["tp"] * degrees["pp"] * degrees.get("cp", 1)
     if accelerators % ranks:
         raise Inexpressible(f"{accelerators} accelerators are not divisible by tp x pp x cp = {ranks}")
     return {"cp": 1, **degrees, "dp": accelerators // ranks}
+
+
+def _complete(degrees: dict[str, int], row: dict[str, Any], accelerators: int) -> None:
+    """Fill in the one degree that replicas and the others leave over; both where replicas are all there is."""
+    replicas = row.get("dp") or row.get("fsdp")
+    missing = [name for name in ("tp", "pp") if name not in degrees]
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 1 or not missing:
+        return
+    known = replicas * math.prod(degrees.get(name, 1) for name in ("tp", "pp", "cp"))
+    if accelerators % known == 0 and (len(missing) == 1 or known == accelerators):
+        degrees |= dict.fromkeys(missing, 1) | {missing[0]: accelerators // known}
 
 
 def _global_batch(row: dict[str, Any], dp: int, source: str) -> int:
