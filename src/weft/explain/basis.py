@@ -48,6 +48,7 @@ _STACK = {
     ),
     "overheads": ("*_kernels_count", "*_overhead_*", "*_host_us"),
     "exposed_tp": ("tp_hidden_frac",),
+    "exposed_pp": ("handover_us",),
     "exposed_ep": ("ep_hidden_frac",),
     "exposed_dp": ("gather_rate_x", "reduce_bytes_*"),
     "exposed_offload": ("gradient_bytes_*", "offload*_bytes_*", "host_optimizer_*"),

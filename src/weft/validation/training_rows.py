@@ -327,6 +327,8 @@ def _recompute(row: dict[str, Any], source: str) -> str:
 def _overlap(row: dict[str, Any], source: str) -> Overlap:
     if source == "torchtitan":
         return Overlap(tp=bool(re.search("async", str(row.get("technique", "")), re.I)))
+    if source == "mbridge" and _precision(row, "") == "fp4":
+        return Overlap(tp=False)  # tp_comm_overlap is False in the recipes for NVFP4
     return Overlap()
 
 

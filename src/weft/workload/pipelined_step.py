@@ -31,7 +31,7 @@ class _Lane:
     """All passes of one chunk of a stage that do the same work.
 
     Attributes:
-        transfer: what hands the pass's result to the next stage; None where nobody waits for it.
+        transfer: what hands the pass's result to the next stage; nothing where nobody waits for it.
         apart: the micro-batch whose pass is written piece by piece beside data-parallel traffic; -1 for none.
         ended: by micro-batch, the operation that the next stage waits for; -1 until it is written.
         source: ``ended`` of the lane that feeds this one; None where nothing of another stage does.
@@ -41,7 +41,7 @@ class _Lane:
     stage: int
     chunk: int
     work: Work
-    transfer: Operation | None
+    transfer: tuple[Operation, ...]
     apart: int
     ended: list[int]
     source: list[int] | None = None
@@ -100,7 +100,7 @@ class _Writer:
                     (Work.INPUTS, before, backward[at], fed_back),
                     (Work.WEIGHTS, -1, list(nothing), None),
                 ):
-                    transfer = self._transfer(stage, to) if to >= 0 and self.stages > 1 else None
+                    transfer = self._transfer(stage, to) if to >= 0 and self.stages > 1 else ()
                     found[stage, chunk, work] = _Lane(stage, chunk, work, transfer, -1, ended, source)
         for stage, passes in enumerate(self.orders):
             if self.replicas.gathers:
@@ -114,13 +114,15 @@ class _Writer:
                     found[stage, each.chunk, each.work].apart = each.micro_batch
         return found
 
-    def _transfer(self, stage: int, to: int) -> Operation:
-        """What passes activations (or their gradients) on to another stage."""
+    def _transfer(self, stage: int, to: int) -> tuple[Operation, ...]:
+        """What passes activations (or their gradients) on to another stage, after what the host takes to."""
         size = self.plan.shard.activation_bytes / self.plan.mapping.tp
         stream = Stream.PP if "pp" in self.plan.overlaps else Stream.COMPUTE
         together = self.plan.mapping.columns
         pair = self.plan.mapping.stage_pair(stage, to)
-        return Operation(stream, Category.PP, 0.0, Communication("send_recv", size, pair, siblings=together))
+        sent = Operation(stream, Category.PP, 0.0, Communication("send_recv", size, pair, siblings=together))
+        waited = self.plan.stack.handover_s
+        return (Operation(stream, Category.PP, waited), replace(sent, after=())) if waited else (sent,)
 
     def _block(self, stage: int, chunk: Chunk, work: Work) -> Block:
         """One pass of some layers on a stage; their compute, the same on every stage, is worked out once."""
@@ -191,9 +193,9 @@ class _Writer:
     def _apart(self, lane: _Lane, label: str, after: list[int]) -> int:
         write = self._first_forward if lane.work == Work.FORWARD else self._last_backward
         end = write(lane, label, after)
-        if lane.transfer is None:
+        if not lane.transfer:
             return end
-        return self.program.append(self.program.pattern(lane.stage, [lane.transfer]), label, [end])
+        return self.program.append(self.program.pattern(lane.stage, lane.transfer), label, [end])
 
     def _first_forward(self, lane: _Lane, label: str, after: list[int]) -> int:
         end = -1
@@ -213,9 +215,10 @@ class _Writer:
         return end
 
 
-def _handing_on(operations: list[Operation], transfer: Operation | None, done: int) -> list[Operation]:
+def _handing_on(operations: list[Operation], transfer: tuple[Operation, ...], done: int) -> list[Operation]:
     """A pass with what hands its result on, once operation ``done`` of it is."""
-    if transfer is None:
+    if not transfer:
         return operations
-    alongside = transfer.stream != Stream.COMPUTE
-    return [*operations, replace(transfer, after=(done,) if alongside else ())]
+    first, *rest = transfer
+    alongside = first.stream != Stream.COMPUTE
+    return [*operations, replace(first, after=(done,) if alongside else ()), *rest]

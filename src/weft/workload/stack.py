@@ -55,6 +55,7 @@ class Stack:
         recompute_stops_early: full recomputation leaves out the layer's last product.
         fuses_experts: an expert's products, activation and quantisation are one kernel.
         fsdp: parameters are gathered layer by layer in every micro-batch (PyTorch FSDP).
+        handover_s: what passing activations on to another stage takes beside their transfer, where the host drives it.
         step_overhead_s: host time a step spends outside kernels (data loading, logging, synchronisation).
         layer_overhead_s: host time a layer spends per direction beyond its kernels.
     """
@@ -91,6 +92,7 @@ class Stack:
     fuses_experts: bool
     recompute_stops_early: bool
     selects_operators: bool
+    handover_s: float
     step_overhead_s: float
     layer_overhead_s: float
     library: str
@@ -169,6 +171,7 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
         fuses_experts=text("experts") == "fused",
         recompute_stops_early=text("checkpointing") == "non-reentrant",
         selects_operators=text("selective") == "operators",
+        handover_s=number("handover_us"),
         step_overhead_s=number("step_overhead_ms"),
         layer_overhead_s=number("layer_overhead_us"),
         library=text("library") or "nccl",

@@ -30,7 +30,8 @@ class Traffic:
         """
         whole, name = self.communication, self.category.name.lower()
         if name in overlaps:
-            first = 0.0 if self.category == Category.EP else 1 / len(whole.ranks)
+            ringed = self.category == Category.TP and whole.kind != "all_reduce"
+            first = 0.0 if self.category == Category.EP or ringed else 1 / len(whole.ranks)
             hidden = replace(whole, size_bytes=whole.size_bytes * (1 - first) * self.hidden_frac)
             return hidden, replace(whole, size_bytes=whole.size_bytes - hidden.size_bytes)
         if self.beside_gradients and f"{name}-gradients" in overlaps:
