@@ -54,7 +54,9 @@ def test_cpu_adam_of_zero_offload(billions: float, seconds: float) -> None:
     assert predicted == pytest.approx(seconds, rel=0.2)
 
 
-@pytest.mark.parametrize("layout", [{"tp": 8}, {"pp": 2, "tp": 2}, {"zero": 3, "stack": "torchtitan"}])
+@pytest.mark.parametrize(
+    "layout", [{"tp": 8}, {"pp": 2, "tp": 2}, {"pp": 2, "tp": 8}, {"zero": 3, "stack": "torchtitan"}]
+)
 def test_one_after_another_is_the_sum_and_side_by_side_the_longest(layout: dict[str, Any]) -> None:
     layout = {"stack": "megatron-bridge", **layout}
     plain = run(**layout)

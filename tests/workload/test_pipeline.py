@@ -232,8 +232,8 @@ def test_1f1b_by_hand() -> None:
 def test_zero_bubble_by_hand() -> None:
     """ZB-H1 on the first and last of four stages (arXiv 2401.10241, figure 3, with fewer micro-batches)."""
     assert written(order(0, 4, 5, 1, "zb_h1")) == "F0F1F2F3B0W0F4B1W1B2W2B3W3B4W4"
-    assert written(order(0, 2, 4, 1, "zb_h2")) == "F0F1F2B0F3W0B1W1B2W2B3W3"
-    assert written(order(1, 2, 4, 1, "zb_h2")) == "F0B0F1B1F2B2F3W0B3W1W2W3"
+    assert written(order(0, 2, 4, 1, "zb_h2")) == "F0F1F2B0W0F3B1W1B2W2B3W3"
+    assert written(order(1, 2, 4, 1, "zb_h2")) == "F0B0F1B1F2B2W0F3B3W1W2W3"
     assert written(order(3, 4, 5, 1, "zb_h1")) == "F0B0F1B1F2B2F3B3W0F4B4W1W2W3W4"
 
 

@@ -7,7 +7,6 @@ Korthikanti et al. (arXiv 2205.05198); see `activation_bytes_per_layer`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -111,7 +110,7 @@ def _stage_memory(plan: Plan, stage: int, capacity_bytes: float) -> Memory:
         # Two layers are gathered at a time beside the resident shard.
         weights += 2 * 2.0 * plan.largest_layer_parameters
     there = offloaded_parameters(plan, stage)
-    gradients = _gradients(plan, sharded if zero >= 2 else trained, there)
+    gradients = _gradients(plan, stage, sharded if zero >= 2 else trained, there)
     optimizer = plan.stack.optimizer_state_bytes * sharded - plan.stack.offloaded_state_bytes * there
     activations, waiting = _activations(plan, stage)
     host = plan.host
@@ -129,7 +128,7 @@ def _stage_memory(plan: Plan, stage: int, capacity_bytes: float) -> Memory:
     )
 
 
-def _gradients(plan: Plan, held: float, there: float) -> float:
+def _gradients(plan: Plan, stage: int, held: float, there: float) -> float:
     """Bytes of gradients on the accelerator.
 
     Gradients that go as they are made leave two layers' behind, one being made and one being sent.
@@ -137,7 +136,8 @@ def _gradients(plan: Plan, held: float, there: float) -> float:
     each, offload = plan.stack.gradient_bytes, plan.job.offload
     if offload is None or not offload.gradients:
         return each * held
-    return each * (held - there) + min(each * there, 2 * each * plan.largest_layer_parameters)
+    layers = sum(chunk.layers for chunk in plan.chunks[stage])
+    return each * (held - there) + each * there * min(1.0, 2 / max(1, layers))
 
 
 def _activations(plan: Plan, stage: int) -> tuple[float, float]:
@@ -161,14 +161,11 @@ def _activations(plan: Plan, stage: int) -> tuple[float, float]:
             redone = max(redone, layer_activation_bytes(plan, mode, sparse))
     away = 0.0 if job.offload is None else job.offload.activations
     if away:
-        # A layer's copies on their way out or in, and the layer that is worked on.
-        redone += 2 * away * max(layer_activation_bytes(plan, whole, sparse) for sparse in _kinds(chunks))
+        # Two layers on their way out or in, of a micro-batch.
+        most = sum(chunk.layers + len(chunk.predicts) for chunk in chunks)
+        redone += min(2 / max(1, most), 1.0) * away * total / held
     waiting = away * total
     total -= waiting
     if any(chunk.heads for chunk in chunks):
         total += 4.0 * shard.tokens * model.vocab / shard.tp
     return total + redone, waiting
-
-
-def _kinds(chunks: Sequence[Chunk]) -> set[bool]:
-    return {sparse for sparse in (False, True) if any(chunk.of_kind(sparse) for chunk in chunks)} or {False}

@@ -39,24 +39,27 @@ def offloaded_parameters(plan: Plan, stage: int) -> float:
     return 0.0 if asked is None else asked.optimizer * plan.held_states(stage)
 
 
-def write_update(plan: Plan, program: Program, rank: int, stage: int, summed: list[int]) -> None:
-    """Write the host's part of the optimizer beside the accelerator's, which has been written, and wait for both.
+def write_optimizer(plan: Plan, program: Program, rank: int, stage: int, summed: list[int]) -> None:
+    """Write the optimizer of a stage: on the accelerator, and beside it on the host for what is offloaded.
 
     Args:
         rank: of the program, that stands for the stage.
-        summed: what all gradients of the stage wait for.
+        summed: what all gradients of the stage wait for, beside the stage's last pass.
     """
     host, asked, count = plan.host, plan.job.offload, offloaded_parameters(plan, stage)
     if host is None or asked is None or not count:
+        program.compute(rank, plan.optimizer_s(stage), "optimizer", summed)
         return
+    begins = [program.compute(rank, 0.0, "gradients ready", summed)]
+    program.compute(rank, plan.optimizer_s(stage), "optimizer", begins)
     pieces = _PIECES if asked.overlap else 1
     there = 0.0 if asked.gradients else plan.stack.gradient_bytes * count / host.copy_Bps / pieces
     adam = plan.stack.host_optimizer_bytes * count / (plan.stack.host_optimizer_fraction * host.memory_Bps) / pieces
     back = plan.stack.offload_back_bytes * count / host.copy_Bps / pieces
     for _ in range(pieces):
-        ready = summed
+        ready = begins
         if there:
-            ready = [_host_operation(program, rank, Stream.TO_HOST, there, "offload gradients", summed)]
+            ready = [_host_operation(program, rank, Stream.TO_HOST, there, "offload gradients", begins)]
         updated = _host_operation(program, rank, Stream.HOST_OPTIMIZER, adam, "host optimizer", ready)
         last = _host_operation(program, rank, Stream.FROM_HOST, back, "return weights", [updated])
     program.compute(rank, 0.0, "optimizer", [last])

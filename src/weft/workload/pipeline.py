@@ -119,7 +119,7 @@ def _zero_bubble(micro_batches: int, warm_up: int, lag: int, *, early: bool = Fa
 
     ZB-H1 lets them lag by the stages before, so that all stages hold as much as the first, and the last ones have work
     left while the last gradients travel back. ZB-H2 fills the time before the first gradients with twice the forward
-    passes, and lags by twice as much; a gradient comes before the next forward pass (``early``).
+    passes, and lags by twice as much; both gradients come before the next forward pass (``early``).
     """
     ahead = min(micro_batches, warm_up + early)
     for i in range(ahead):
@@ -127,9 +127,8 @@ def _zero_bubble(micro_batches: int, warm_up: int, lag: int, *, early: bool = Fa
     for i in range(micro_batches + lag):
         forward = [Pass(ahead + i, 0, Work.FORWARD)] if ahead + i < micro_batches else []
         back = [Pass(i, 0, Work.INPUTS)] if i < micro_batches else []
-        yield from (*back, *forward) if early else (*forward, *back)
-        if 0 <= i - lag < micro_batches:
-            yield Pass(i - lag, 0, Work.WEIGHTS)
+        weights = [Pass(i - lag, 0, Work.WEIGHTS)] if 0 <= i - lag < micro_batches else []
+        yield from (*back, *weights, *forward) if early else (*forward, *back, *weights)
 
 
 def _virtual(k: int, stages: int, chunks: int, work: Work) -> Pass:

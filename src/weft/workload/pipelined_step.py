@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from weft.workload.block import Block
 from weft.workload.chunks import Chunk
-from weft.workload.offload import pass_copies, write_update
+from weft.workload.offload import pass_copies, write_optimizer
 from weft.workload.passes import Pass, Work
 from weft.workload.pipeline import order, paths
 from weft.workload.program import Category, Communication, Operation, Pattern, Program, Stream
@@ -80,8 +80,7 @@ class _Writer:
                 position[stage] = at
                 remaining -= at - start
         for stage, summed in enumerate(self.replicas.finish()):
-            self.program.compute(stage, self.plan.optimizer_s(stage), "optimizer", summed)
-            write_update(self.plan, self.program, stage, stage, summed)
+            write_optimizer(self.plan, self.program, stage, stage, summed)
         return self.program
 
     def _lanes(self) -> dict[tuple[int, int, Work], _Lane]:

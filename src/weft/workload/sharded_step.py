@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from weft.workload.block import block_of
 from weft.workload.chunks import Chunk
-from weft.workload.offload import pass_copies, write_update
+from weft.workload.offload import pass_copies, write_optimizer
 from weft.workload.passes import Work
 from weft.workload.program import Category, Communication, Operation, Pattern, Program, Stream
 from weft.workload.training import Plan
@@ -58,8 +58,7 @@ class _Writer:
         for micro_batch in range(plan.micro_batches):
             self._sweep(self.units, self.forward, self.gather, {}, f"F{micro_batch}")
             reductions += self._sweep(last_to_first, self.backward, again, self.reduce, f"B{micro_batch}")
-        self.program.compute(0, plan.optimizer_s(0), "optimizer", reductions)
-        write_update(plan, self.program, 0, 0, reductions)
+        write_optimizer(plan, self.program, 0, 0, reductions)
         return self.program
 
     def _block(self, unit: Chunk, *, backward: bool) -> Pattern:

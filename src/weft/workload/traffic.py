@@ -25,8 +25,11 @@ class Traffic:
     def split(self, overlaps: frozenset[str]) -> tuple[Communication | None, Communication | None]:
         """(what runs beside compute, what stands alone) under a stack's overlaps.
 
-        Overlap with the product that makes or uses the bytes works on pieces, one a rank; the first piece stands alone,
-        and so does what the stack fails to hide of the others. Experts' traffic hides beside other work.
+        Overlap with the product that makes or uses the bytes works on pieces, one a rank. Tensor-parallel ranks pass
+        them on in a ring: a gather starts with the product of the rank's own piece, a scatter ends with that of the
+        piece it keeps, and so all transfers have a product beside them (Transformer Engine's userbuffers; MegaScale,
+        section 3.2). Of an all-reduce, and of context parallelism, the first piece stands alone, and so does what the
+        stack fails to hide of the others. Experts' traffic hides beside other work.
         """
         whole, name = self.communication, self.category.name.lower()
         if name in overlaps:
