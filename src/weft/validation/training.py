@@ -10,6 +10,7 @@ from weft.catalog import load_catalog
 from weft.engines.step import StepRun, memory_on, run_step
 from weft.fabric import Cluster, Fabric, Node, build_fabric
 from weft.validation.rows import Prediction, Row, RowFile, unsupported
+from weft.validation.training_fields import with_counts
 from weft.validation.training_hardware import Inexpressible, Machine
 from weft.validation.training_memory import predict_memory
 from weft.validation.training_models import model_of
@@ -23,8 +24,8 @@ def predict(row: Row, file: RowFile) -> list[Prediction]:
     row = file.conditions(row)
     measured = row.get("measured") or {}
     try:
-        if "training_GFLOP_per_token" in measured:
-            return _training_flops(row, float(measured["training_GFLOP_per_token"]))
+        if isinstance(measured.get("training_GFLOP_per_token"), int | float):
+            return _training_flops(with_counts(row), float(measured["training_GFLOP_per_token"]))
         case = checked(row)
         if row.get("metric") in ("activation memory", "memory per GPU"):
             return predict_memory(row, _fabric(case.machine), case)
