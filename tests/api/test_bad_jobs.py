@@ -43,6 +43,12 @@ def layout(text: str) -> str:
         (JOB + "stack: megatron-cor\n", "did you mean 'megatron-core'?"),
         (JOB + "precision: fp32\n", "training in fp32 has no measured kernel efficiencies"),
         (JOB + "precision: fp4\n", "job.yaml:4: precision"),
+        (JOB + "offload: {optimizer: 1.5}\n", "job.yaml:4: offload.optimizer"),
+        (JOB + "offload: {optimiser: 1}\n", "did you mean 'optimizer'?"),
+        (JOB + "offload: {gradients: true}\n", "offload.gradients: gradients go to the host once they are sharded"),
+        (JOB + "offload: {gradients: true}\n", "set parallelism.zero to 2 or 3, read 1"),
+        (layout("zero: 2") + "offload: {gradients: true, optimizer: 0}\n", "set offload.optimizer above 0"),
+        (JOB + "offload: {optimizer: 0}\n", "nothing is offloaded"),
     ],
 )
 def test_one_line_and_exit_code_2(weft: Weft, tmp_path: Path, job: str, says: str) -> None:

@@ -17,7 +17,7 @@ def page(root: Path) -> str:
 
 def test_examples_print_what_the_page_says(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     shown = re.findall(r"```python\n((?:(?!```).)*)```\n\n```\n((?:(?!```).)*)```", page, re.DOTALL)
-    assert len(shown) == 5
+    assert len(shown) == 7
     for block, printed in shown:
         exec(compile(block, "docs/training.md", "exec"), {})
         assert capsys.readouterr().out == printed

@@ -106,6 +106,20 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[tuple[str, str]]]:
     yield seen
 
 
+OFFLOADING = {
+    *("offload_back_bytes_per_parameter", "offloaded_state_bytes_per_parameter"),
+    *("host_optimizer_bytes_per_parameter", "host_optimizer_frac"),
+}
+
+
+def test_offloading_is_a_bar_with_its_facts() -> None:
+    result = weft.simulate(CLUSTER, job(stack="megatron-bridge", offload={"optimizer": 1}, parallelism={"tp": 4}))
+    bars = {bar.name: bar for bar in waterfall(result.run, result.fabric)}
+    assert sum(bar.seconds for bar in bars.values()) == pytest.approx(result.step_time_s)
+    cited = {fact.fact for fact in bars["exposed_offload"].basis}
+    assert cited >= OFFLOADING | {"host_copy_gBps", "host_memory_gBps"}
+
+
 @pytest.mark.parametrize("stack", ["megatron-core", "megatron-lm-2021", "torchtitan"])
 @pytest.mark.parametrize("precision", ["bf16", "fp8"])
 def test_every_fact_that_the_plan_reads_is_cited(read: set[tuple[str, str]], stack: str, precision: str) -> None:
@@ -114,8 +128,8 @@ def test_every_fact_that_the_plan_reads_is_cited(read: set[tuple[str, str]], sta
     read.clear()
     plan_on(result.fabric, result.run.plan.job)
     cited = {(fact.kind, fact.fact) for bar in bars for fact in bar.basis}
-    # Slowing beside collectives, and traffic, are cited where the step has any.
-    absent = {"overlap_slowdown_frac", "gather_rate_x", "tp_hidden_frac", "ep_hidden_frac"}
+    # Slowing beside collectives, traffic and offloading are cited where the step has any.
+    absent = {"overlap_slowdown_frac", "gather_rate_x", "tp_hidden_frac", "ep_hidden_frac"} | OFFLOADING
     assert {(kind, name) for kind, name in read - cited if name not in absent} == set()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,48 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.errors import WeftError
-from weft.fabric import Domain, Fabric, Kind
+from weft.fabric import Fabric
+
+sys.path.insert(0, str(Path(__file__).parent / "topologies"))
+
+from flows import max_flow_Bps
 
 Make = Callable[..., Fabric]
-
-
-def max_flow(fabric: Fabric) -> float:
-    """Return the flow from the first half of the NICs to the second over scale-out links (Edmonds and Karp)."""
-    nics = fabric.rows(Kind.NIC)
-    half = (len(nics) + 1) // 2
-    source, sink = -1, -2
-    room: dict[int, dict[int, float]] = {}
-
-    def add(a: int, b: int, rate: float) -> None:
-        room.setdefault(a, {})[b] = room.get(a, {}).get(b, 0.0) + rate
-        room.setdefault(b, {}).setdefault(a, 0.0)
-
-    for row in range(len(fabric.links)):
-        if fabric.links.domain[row] == Domain.SCALE_OUT:
-            add(int(fabric.links.src[row]), int(fabric.links.dst[row]), float(fabric.links.rate_Bps[row]))
-    for index, nic in enumerate(nics):
-        add(*((source, int(nic)) if index < half else (int(nic), sink)), 1e18)
-    flow = 0.0
-    while True:
-        came: dict[int, int] = {source: source}
-        queue = deque([source])
-        while queue and sink not in came:
-            here = queue.popleft()
-            for there, rate in room[here].items():
-                if rate > 1 and there not in came:
-                    came[there] = here
-                    queue.append(there)
-        if sink not in came:
-            return flow
-        path, at = [], sink
-        while at != source:
-            path.append((came[at], at))
-            at = came[at]
-        pushed = min(room[a][b] for a, b in path)
-        for a, b in path:
-            room[a][b] -= pushed
-            room[b][a] += pushed
-        flow += pushed
 
 
 @settings(max_examples=60, deadline=None)
@@ -72,7 +38,7 @@ def test_bisection_is_the_maximum_flow(
         fabric = make(topology, nodes=nodes, gpus=gpus, radix=radix, oversubscription=oversubscription, **options)
     except WeftError:
         return
-    assert fabric.bisection_Bps == pytest.approx(max_flow(fabric), rel=1e-9)
+    assert fabric.bisection_Bps == pytest.approx(max_flow_Bps(fabric), rel=1e-9)
 
 
 @pytest.mark.parametrize("topology", ["leaf_spine", "fat_tree"])

@@ -106,22 +106,32 @@ def test_groups_are_those_of_the_stage(stage: int) -> None:
     repeat=st.integers(1, 100),
     beside=st.booleans(),
     category=st.sampled_from([Category.TP, Category.CP]),
+    kind=st.sampled_from(["all_gather", "reduce_scatter", "all_reduce"]),
     overlaps=st.frozensets(st.sampled_from(["tp", "cp", "dp", "pp", "tp-gradients", "cp-gradients"])),
     frac=st.floats(0.0, 1.0),
 )
 def test_overlap_moves_no_byte_twice_and_loses_none(
-    size: float, degree: int, repeat: int, beside: bool, category: Category, overlaps: frozenset[str], frac: float
+    size: float,
+    degree: int,
+    repeat: int,
+    beside: bool,
+    category: Category,
+    kind: str,
+    overlaps: frozenset[str],
+    frac: float,
 ) -> None:
-    whole = Communication("all_gather", size, range(degree), repeat)
+    whole = Communication(kind, size, range(degree), repeat)
     hidden, shown = Traffic(category, whole, beside, frac).split(overlaps)
     parts = [part for part in (hidden, shown) if part is not None]
     assert sum(part.size_bytes * part.repeat for part in parts) == pytest.approx(size * repeat)
     assert all(replace(part, size_bytes=size) == whole for part in parts)
     name = category.name.lower()
     if name in overlaps:
-        # The first of `degree` pieces is needed before anything can be computed; of the others a share is hidden.
+        # A ring of tensor-parallel ranks starts on the piece that each has, and ends on the piece that it keeps. Else
+        # the first of `degree` pieces is needed before anything can be computed. Of the others a share is hidden.
+        ringed = category == Category.TP and kind != "all_reduce"
         assert hidden is not None
-        assert hidden.size_bytes == pytest.approx(frac * size * (degree - 1) / degree)
+        assert hidden.size_bytes == pytest.approx(frac * size * (1 if ringed else (degree - 1) / degree))
     elif beside and f"{name}-gradients" in overlaps:
         assert shown is None
     else:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from bare_pipeline import span_s
+from bare_pipeline import program_of, span_s
+from fixed_engine import FixedEngine
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from weft.engines.executor import execute
+from weft.engines.expand import repeated
 from weft.errors import ConfigError
 from weft.workload.passes import Pass, Work
 from weft.workload.pipeline import in_flight, order
 
 shapes = st.tuples(st.integers(1, 8), st.integers(1, 24), st.integers(1, 4))
-pipelines = st.tuples(st.sampled_from(["gpipe", "zb_h1", "dualpipe"]), st.integers(2, 10), st.integers(1, 32))
+pipelines = st.tuples(st.sampled_from(["gpipe", "zb_h1", "zb_h2", "dualpipe"]), st.integers(2, 10), st.integers(1, 32))
 
 
 def legal(shape: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -122,6 +125,23 @@ def test_zero_bubble_has_the_bubble_of_its_paper(p: int, m: int, f: int, b: int,
     assert found - m * (f + b + w) == pytest.approx((p - 1) * (f + b - w), abs=1e-9)
 
 
+@given(p=st.integers(2, 8), m=st.integers(0, 10), f=seconds, b=seconds, w=seconds)
+def test_zero_bubble_that_runs_on_has_the_bubble_of_its_paper(p: int, m: int, f: int, b: int, w: int) -> None:
+    """(p-1)(T_F + T_B - 2 T_W) from step to step, table 2 of Qi et al.: none where the three take as long."""
+    assume(w <= min(f, b))
+    m += 2 * p - 1
+    found = each_further_s(p, m, forward_s=f, backward_s=b + w, weights_s=w)
+    assert found - m * (f + b + w) == pytest.approx((p - 1) * (f + b - 2 * w), abs=1e-9)
+
+
+def each_further_s(p: int, m: int, **times: float) -> float:
+    """Seconds that every step after the first adds, where stages run into the next one."""
+    step = program_of(p, m, schedule="zb_h2", **times)
+    one, two, three = (execute(repeated(step, n), FixedEngine(1.0)).span_s for n in (1, 2, 3))
+    assert three - two == pytest.approx(two - one)
+    return two - one
+
+
 @given(half=st.integers(1, 6), more=st.integers(0, 10), f=seconds, w=seconds)
 def test_dual_pipe_has_the_bubble_of_its_report(half: int, more: int, f: int, w: int) -> None:
     """(p/2 - 1)(F&B + B - 3W), where input gradients take as long as a forward pass and nothing is hidden."""
@@ -158,6 +178,19 @@ def test_bubbles_with_hand_overs_are_those_of_the_zero_bubble_paper(
     for schedule, rate in (("1f1b", plain), ("zb_h1", zero)):
         found = 1 - m * (f + b + w) / span_s(p, m, schedule=schedule, **times)
         assert found == pytest.approx(rate, abs=0.6e-4)
+
+
+@pytest.mark.parametrize(
+    ("row", "published"),
+    [*zip(PUBLISHED, (0.1083, 0.0837, 0.0444, 0.0698, 0.0559, 0.0294, 0.0672, 0.0516), strict=False)],
+)
+def test_bubbles_of_zb_h2_with_hand_overs_are_those_of_the_paper(
+    row: tuple[str, int, int, tuple[float, ...], float, float], published: float
+) -> None:
+    """The same table's rates of ZB-H2 (recalled), to four digits."""
+    _, p, m, (f, b, w, handover), _, _ = row
+    found = each_further_s(p, m, forward_s=f, backward_s=b + w, weights_s=w, handover_s=handover)
+    assert 1 - m * (f + b + w) / found == pytest.approx(published, abs=0.6e-4)
 
 
 @given(p=st.integers(2, 8), m=st.integers(1, 8))
@@ -199,6 +232,8 @@ def test_1f1b_by_hand() -> None:
 def test_zero_bubble_by_hand() -> None:
     """ZB-H1 on the first and last of four stages (arXiv 2401.10241, figure 3, with fewer micro-batches)."""
     assert written(order(0, 4, 5, 1, "zb_h1")) == "F0F1F2F3B0W0F4B1W1B2W2B3W3B4W4"
+    assert written(order(0, 2, 4, 1, "zb_h2")) == "F0F1F2B0W0F3B1W1B2W2B3W3"
+    assert written(order(1, 2, 4, 1, "zb_h2")) == "F0B0F1B1F2B2W0F3B3W1W2W3"
     assert written(order(3, 4, 5, 1, "zb_h1")) == "F0B0F1B1F2B2F3B3W0F4B4W1W2W3W4"
 
 

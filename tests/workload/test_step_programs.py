@@ -108,7 +108,12 @@ def test_a_pipelined_step_computes_each_pass_and_moves_each_activation_once(layo
                     tensor += size * (each.category == Category.TP)
                     context += size * (each.category == Category.CP)
         ours = [op for op, rank in enumerate(program.rank) if rank == stage]
-        assert sum(program.seconds[op] for op in ours) == pytest.approx(work)
+        computing = [op for op in ours if program.category[op] == Category.COMPUTE]
+        assert sum(program.seconds[op] for op in computing) == pytest.approx(work)
+        # What the host takes to hand a pass on, once each.
+        sent = sum(program.category[op] == Category.PP and program.communication[op] >= 0 for op in ours)
+        waited = sum(program.seconds[op] for op in ours if program.category[op] == Category.PP)
+        assert waited == pytest.approx(sent * plan.stack.handover_s)
         assert sum(moved(program, Category.TP, stage).values()) == pytest.approx(tensor)
         assert sum(moved(program, Category.CP, stage).values()) == pytest.approx(context)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from weft.engines.base import Engine
 from weft.engines.sweep import CROWDING, sweep
 from weft.errors import InfeasibleError, InternalError
-from weft.workload.program import Category, Program, Stream
+from weft.workload.program import HOST_STREAMS, Category, Program, Stream
 
 
 @dataclass(frozen=True)
@@ -248,6 +248,8 @@ def breakdown(execution: Execution) -> dict[str, float]:
     result = {"compute": float(totals[Category.COMPUTE])}
     for each in (Category.TP, Category.PP, Category.DP, Category.EP, Category.CP):
         result[f"exposed_{each.name.lower()}"] = float(totals[each])
+    if (category == Category.OFFLOAD).any():
+        result["exposed_offload"] = float(totals[Category.OFFLOAD])
     result["bubble"] = float(bubble) / max(1, ranks)
     return result
 
@@ -262,5 +264,27 @@ def _exposed(
         [max(each, key=lambda dep: (ends[dep], dep)) if len(each) > 1 else each[0] for each in before], int
     )
     lengths = (execution.end_s - execution.start_s)[released]
-    busy = (np.array(program.communication, int) >= 0) | (np.array(program.stream, int) == Stream.HOST)
-    return np.where(busy[released], np.minimum(gaps, lengths), 0.0), category[released]
+    busy = (np.array(program.communication, int) >= 0) | np.isin(program.stream, HOST_STREAMS)
+    shown = np.where(busy[released], np.minimum(gaps, lengths), 0.0)
+    offloads = np.flatnonzero(category[released] == Category.OFFLOAD)
+    if len(offloads):
+        # Copies and the host's optimizer follow one another: a gap before what waits for the last is theirs as far back
+        # as they go without a break.
+        began = _unbroken(execution, category == Category.OFFLOAD)
+        shown[offloads] = np.minimum(gaps[offloads], (execution.end_s - began)[released[offloads]])
+    return shown, category[released]
+
+
+def _unbroken(execution: Execution, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """For each chosen operation, when the stretch began in which some chosen one of its rank was always running."""
+    began = execution.start_s.copy()
+    at: dict[int, tuple[float, float]] = {}
+    ops = np.flatnonzero(chosen)
+    for op in ops[np.lexsort((execution.end_s[ops], execution.start_s[ops]))].tolist():
+        rank, start, end = execution.program.rank[op], float(execution.start_s[op]), float(execution.end_s[op])
+        first, until = at.get(rank, (start, start))
+        if start > until:
+            first = start
+        at[rank] = (first, max(until, end))
+        began[op] = first
+    return began

@@ -86,3 +86,22 @@ def merge(programs: Sequence[Program]) -> Program:
         whole.dependencies += [tuple([ops + d for d in before]) for before in program.dependencies]
         whole.communications += program.communications
     return whole
+
+
+def repeated(program: Program, times: int) -> Program:
+    """Return a step done several times, each one once the rank's last operation of the one before has ended."""
+    last = {rank: op for op, rank in enumerate(program.rank)}
+    whole = Program(program.ranks, communications=program.communications)
+    for turn in range(times):
+        base = len(whole)
+        whole.rank += program.rank
+        whole.stream += program.stream
+        whole.category += program.category
+        whole.seconds += program.seconds
+        whole.communication += program.communication
+        whole.label += program.label
+        whole.dependencies += [
+            tuple([base + d for d in before]) if before or not turn else (base - len(program) + last[rank],)
+            for before, rank in zip(program.dependencies, program.rank, strict=True)
+        ]
+    return whole

@@ -65,8 +65,14 @@ class Periodic:
         }
 
 
-def periodic(plan: Plan, engine: Engine, inner_step_s: float) -> Periodic | None:
-    """Time the outer steps of a job; None where all synchronise at every step."""
+def periodic(plan: Plan, engine: Engine, inner_step_s: float, exchange_s: float | None = None) -> Periodic | None:
+    """Time the outer steps of a job; None where all synchronise at every step.
+
+    Args:
+        plan, engine: the job, and what times its communication.
+        inner_step_s: seconds of an inner step.
+        exchange_s: of an exchange of all stages, where it has been run; the slowest stage's alone otherwise.
+    """
     outer = plan.job.outer
     if outer is None:
         return None
@@ -76,7 +82,7 @@ def periodic(plan: Plan, engine: Engine, inner_step_s: float) -> Periodic | None
         outer,
         plan.mapping.outer,
         inner_step_s,
-        engine.alone_s(slowest),
+        engine.alone_s(slowest) if exchange_s is None else exchange_s,
         max(outer_optimizer_s(plan, outer, stage) for stage in stages),
         slowest.size_bytes * slowest.repeat,
         engine.bound(slowest),

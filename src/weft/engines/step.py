@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,7 +12,8 @@ from weft.collectives import Library, library_for, load_library
 from weft.engines.analytic import AnalyticEngine
 from weft.engines.base import Engine
 from weft.engines.executor import Execution, Progress, execute
-from weft.engines.folding import run_folded, run_whole
+from weft.engines.expand import repeated
+from weft.engines.folding import Folded, run_folded, run_whole
 from weft.engines.periodic import Periodic, periodic
 from weft.engines.plans import plan_on
 from weft.engines.scenario import Scenario
@@ -20,6 +21,7 @@ from weft.errors import ConfigError, UnknownName
 from weft.fabric import Fabric
 from weft.fabric.routing_options import Routing
 from weft.workload.memory import Memory, memory_of
+from weft.workload.pipeline import runs_on
 from weft.workload.program import Category
 from weft.workload.spec import Job
 from weft.workload.stragglers import straggling_s
@@ -94,6 +96,8 @@ class StepRun:
             for key, seconds in taken.items()
             if whole[key[1]] > 0
         }
+        if offloading := self.breakdown_s.get("exposed_offload", 0.0):
+            found["host", "exposed_offload"] = offloading
         if self.periodic is not None:
             found[self.periodic.bound, "exposed_outer"] = self.periodic.exposed_s
         return found
@@ -142,8 +146,6 @@ def run_step(
         runner: _Runner = _AnalyticStep(fabric, library, resolved, algorithms)
         fluid, repeats = None, True
     else:
-        if job.outer is not None:
-            raise ConfigError("the fluid engine knows nothing of outer steps; use the closed form", field="outer")
         from weft.engines.fluid.step import fluid_step
 
         scenario = scenario or Scenario()
@@ -152,13 +154,13 @@ def run_step(
         )
         repeats = scenario.steady
     whole = resolved.micro_batches
-    done = run_folded(runner.run, whole, resolved.mapping.pp) if fold and repeats else run_whole(runner.run, whole)
+    done = _run(runner.run, resolved, fold=fold and repeats)
     links = fluid.link_use(whole - done.left_out) if fluid is not None and watch else None
     parts, step_s = done.breakdown_s, done.step_s
     if job.jitter is not None:
         parts = parts | {"stragglers": straggling_s(resolved, parts["compute"])}
         step_s += parts["stragglers"]
-    rest = periodic(resolved, runner.engine, step_s)
+    rest = periodic(resolved, runner.engine, step_s, fluid.exchange_s() if fluid is not None else None)
     if rest is not None:
         parts = parts | rest.breakdown_s
         step_s += sum(rest.breakdown_s.values())
@@ -182,15 +184,35 @@ class _Runner(Protocol):
     @property
     def engine(self) -> Engine: ...
 
-    def run(self, micro_batches: int) -> Execution: ...
+    def run(self, micro_batches: int, steps: int = 1) -> Execution: ...
+
+
+def _run(run: Callable[[int, int], Execution], resolved: Plan, *, fold: bool) -> Folded:
+    """Run a step; where stages run into the next one, two, of which the second is what each further one adds."""
+
+    def steps(count: int) -> Folded:
+        def several(micro_batches: int) -> Execution:
+            return run(micro_batches, count)
+
+        whole = resolved.micro_batches
+        return run_folded(several, whole, resolved.mapping.pp) if fold else run_whole(several, whole)
+
+    one = steps(1)
+    if not runs_on(resolved.job.parallelism.schedule):
+        return one
+    two = steps(2)
+    parts = {name: seconds - one.breakdown_s[name] for name, seconds in two.breakdown_s.items()}
+    return replace(one, step_s=two.step_s - one.step_s, breakdown_s=parts)
 
 
 class _AnalyticStep:
     def __init__(self, fabric: Fabric, library: Library, resolved: Plan, algorithms: Mapping[str, str] | None) -> None:
         self.resolved, self.engine = resolved, AnalyticEngine(fabric, library, algorithms)
 
-    def run(self, micro_batches: int) -> Execution:
+    def run(self, micro_batches: int, steps: int = 1) -> Execution:
         program = step_program(replace(self.resolved, micro_batches=micro_batches))
+        if steps > 1:
+            program = repeated(program, steps)
         return execute(program, self.engine, slowdown=self.resolved.overlap_slowdown)
 
 

@@ -13,27 +13,28 @@ from typing import Any
 
 from weft.catalog import Catalog, Part
 from weft.catalog.field_units import field_unit
-from weft.explain.ladder import precision_of
-from weft.workload.roofline import generation_of
+from weft.workload.roofline import FORMATS, generation_of
 from weft.workload.training import Plan
 
-# By rung, the facts of each kind of part; {p} is the precision. The head and all else outside layers is in 16 bits.
+# By rung, the facts of each kind of part; {p} is the precision, {r} that whose published rate it has. The head and all
+# else outside layers is in 16 bits.
 _ACCELERATOR = {
-    "peak": ("{p}_dense_tflops", "bf16_dense_tflops"),
+    "peak": ("{r}_dense_tflops", "bf16_dense_tflops"),
     "clock": ("tdp_w",),
     "products": ("hbm_tBps",),
     "attention": ("bf16_dense_tflops",),
     "quantisation": ("hbm_tBps",),
     "memory": ("hbm_tBps",),
+    "exposed_offload": ("host_copy_gBps", "host_memory_gBps"),
 }
 _KERNELS = {
-    "clock": ("{p}_sustained_frac", "bf16_sustained_frac", "reference_power_w"),
+    "clock": ("{p}_sustained_frac", "{r}_sustained_frac", "bf16_sustained_frac", "reference_power_w"),
     "products": (
         *("{p}_gemm_frac", "{p}_gemm_prologue_k_count", "{p}_gemm_memory_frac"),
         *("bf16_gemm_frac", "bf16_gemm_prologue_k_count", "bf16_gemm_memory_frac"),
         *("bf16_small_tile_frac", "unaligned_frac", "multiprocessors_count"),
     ),
-    "quantisation": ("fp8_cast_frac",),
+    "quantisation": ("{p}_cast_frac",),
     "memory": ("stream_frac",),
     "overheads": ("launch_us",),
     "beside": ("overlap_slowdown_frac",),
@@ -45,10 +46,12 @@ _STACK = {
         *("*_hidden_count", "*_ffn_count", "*_bias_count", "*_passes_count", "dropout_count"),
         *("loss_bytes_*", "optimizer_*"),
     ),
-    "overheads": ("*_kernels_count", "*_overhead_*", "*_host_*"),
+    "overheads": ("*_kernels_count", "*_overhead_*", "*_host_us"),
     "exposed_tp": ("tp_hidden_frac",),
+    "exposed_pp": ("handover_us",),
     "exposed_ep": ("ep_hidden_frac",),
     "exposed_dp": ("gather_rate_x", "reduce_bytes_*"),
+    "exposed_offload": ("gradient_bytes_*", "offload*_bytes_*", "host_optimizer_*"),
 }
 
 
@@ -123,10 +126,10 @@ def basis_of(name: str, plan: Plan, catalog: Catalog, accelerator: Part) -> tupl
         accelerator: its part.
     """
     generation = generation_of(catalog, accelerator)
-    precision = precision_of(plan)
+    form = FORMATS[plan.job.precision]
 
     def named(facts: Iterable[str]) -> list[str]:
-        return [fact.format(p=precision) for fact in facts]
+        return [fact.format(p=form.constants, r=form.peak) for fact in facts]
 
     found = [*cite(catalog, accelerator, named(_ACCELERATOR.get(name, ())))]
     found += cite(catalog, catalog.get("kernels", generation), named(_KERNELS.get(name, ())))

@@ -21,7 +21,7 @@ from weft.catalog import Part
 from weft.workload.attention import Fused
 from weft.workload.layer import Shard
 from weft.workload.program import Category, Stream
-from weft.workload.roofline import Kernels
+from weft.workload.roofline import FORMATS, Kernels
 from weft.workload.training import Plan, step_program
 
 #: Rounds of micro-batches after which every further one adds the same work.
@@ -69,7 +69,7 @@ def rungs(plan: Plan, accelerator: Part) -> Iterator[Rung]:
         accelerator: its part, for published rates.
     """
     kernels, plain, stack = plan.kernels, plan.plain_kernels, plan.stack
-    published = accelerator.si(f"{precision_of(plan)}_dense_tflops"), accelerator.si("bf16_dense_tflops")
+    published = accelerator.si(f"{FORMATS[plan.job.precision].peak}_dense_tflops"), accelerator.si("bf16_dense_tflops")
     overheads: dict[str, Any] = {each.name: 0.0 for each in fields(stack) if each.name.endswith("_overhead_s")}
     bare = replace(
         plan,
@@ -88,7 +88,7 @@ def rungs(plan: Plan, accelerator: Part) -> Iterator[Rung]:
     yield Rung("attention", "attention kernels", bare)
     if kernels.cast_Bps:
         bare = replace(bare, kernels=replace(bare.kernels, cast_Bps=kernels.cast_Bps))
-        yield Rung("quantisation", "quantising FP8 operands", bare)
+        yield Rung("quantisation", "quantising operands", bare)
     bare = replace(
         bare,
         kernels=replace(bare.kernels, memory_Bps=kernels.memory_Bps),
@@ -109,11 +109,6 @@ def compute_s(plan: Plan) -> float:
         return _program_s(plan, whole)
     first, second = _program_s(plan, short), _program_s(plan, short + period)
     return first + (whole - short) / period * (second - first)
-
-
-def precision_of(plan: Plan) -> str:
-    """The catalog's word for the precision of a plan's matrix products: ``fp8``, or ``bf16`` for all 16-bit formats."""
-    return "fp8" if plan.job.precision == "fp8" else "bf16"
 
 
 def _program_s(plan: Plan, micro_batches: int) -> float:

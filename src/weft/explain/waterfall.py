@@ -61,7 +61,7 @@ class Bar:
 
 def waterfall(run: StepRun, fabric: Fabric) -> tuple[Bar, ...]:
     """The bars of a step, from the top; they add up to ``run.step_s``."""
-    return (*_compute(run, fabric), *_exposed(run, fabric), *_idle(run))
+    return (*_compute(run, fabric), *_exposed(run, fabric), *_offload(run, fabric), *_idle(run))
 
 
 def _compute(run: StepRun, fabric: Fabric) -> Iterator[Bar]:
@@ -89,6 +89,13 @@ def _exposed(run: StepRun, fabric: Fabric) -> Iterator[Bar]:
         own = basis_of(name, run.plan, fabric.catalog, fabric.plan.accelerator)
         basis = (*network_basis(run, fabric, category), *own)
         yield Bar(name, f"exposed {word}-parallel communication", seconds, detail, basis)
+
+
+def _offload(run: StepRun, fabric: Fabric) -> Iterator[Bar]:
+    name = "exposed_offload"
+    if (seconds := run.breakdown_s.get(name, 0.0)) > 0:
+        basis = basis_of(name, run.plan, fabric.catalog, fabric.plan.accelerator)
+        yield Bar(name, "exposed offloading to the host", seconds, "copies, and the host's optimizer", basis)
 
 
 def _idle(run: StepRun) -> Iterator[Bar]:

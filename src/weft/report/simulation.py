@@ -16,6 +16,7 @@ _STEP_NAMES = {
     "exposed_dp": "exposed data-parallel communication",
     "exposed_ep": "exposed expert-parallel communication",
     "exposed_cp": "exposed context-parallel communication",
+    "exposed_offload": "exposed offloading to the host",
     "bubble": "pipeline bubble and waiting",
     "stragglers": "waiting for the slowest rank",
     "exposed_outer": "exposed exchange of the groups",

@@ -123,6 +123,31 @@ def _weight(g: Links, s: Search, e: int, level: int, weighted: bool) -> float:
 
 
 @kernel
+def _total(g: Links, s: Search, v: int, level: int, weighted: bool) -> float:
+    """Return the weights of all edges that leave switch v, of this level."""
+    total = 0.0
+    for e in range(g.indptr[v], g.indptr[v + 1]):
+        total += _weight(g, s, e, level, weighted)
+    return total
+
+
+@kernel
+def _batch(order: Longs, dst: Ints, first: int) -> int:
+    """Return the place after the last flow, from ``first`` in the order, that has the same destination."""
+    last = first
+    while last < len(order) and dst[order[last]] == dst[order[first]]:
+        last += 1
+    return last
+
+
+@kernel
+def _forget(s: Search, found: int) -> None:
+    """Empty a search that found so many switches."""
+    for at in range(found):
+        s.level[s.queue[at]] = -1
+
+
+@kernel
 def with_room(array: npt.NDArray[Number], needed: int) -> npt.NDArray[Number]:
     """Return the array, or a copy of twice the length needed where it is too short."""
     if needed <= len(array):
@@ -154,9 +179,7 @@ def hashed(
     resource = np.empty(4 * len(src) + 16, np.int32)
     first, count = 0, 0
     while first < len(order):
-        goal, last = dst[order[first]], first
-        while last < len(order) and dst[order[last]] == goal:
-            last += 1
+        goal, last = dst[order[first]], _batch(order, dst, first)
         found = _look(g, s, goal, order[first:last], src, hops, weighted)
         for i in range(first, last):
             f = order[i]
@@ -164,10 +187,8 @@ def hashed(
             resource = with_room(resource, count + hops[f])
             v = src[f]
             for level in range(hops[f], 0, -1):
-                total, chosen = 0.0, -1
-                for e in range(g.indptr[v], g.indptr[v + 1]):
-                    total += _weight(g, s, e, level, weighted)
-                left = unit(key[f], salt[v]) * total
+                chosen = -1
+                left = unit(key[f], salt[v]) * _total(g, s, v, level, weighted)
                 for e in range(g.indptr[v], g.indptr[v + 1]):
                     weight = _weight(g, s, e, level, weighted)
                     if weight > 0:
@@ -179,8 +200,7 @@ def hashed(
                 count += 1
                 v = g.head[chosen]
             indptr[i + 1] = count
-        for at in range(found):
-            s.level[s.queue[at]] = -1
+        _forget(s, found)
         first = last
     return indptr, resource[:count].copy(), reached
 
@@ -204,9 +224,7 @@ def spread(g: Links, order: Longs, src: Ints, dst: Ints, weighted: bool) -> tupl
     here, after = np.empty(switches, np.int32), np.empty(switches, np.int32)
     first, count = 0, 0
     while first < len(order):
-        goal, last = dst[order[first]], first
-        while last < len(order) and dst[order[last]] == goal:
-            last += 1
+        goal, last = dst[order[first]], _batch(order, dst, first)
         found = _look(g, s, goal, order[first:last], src, hops, weighted)
         for i in range(first, last):
             f = order[i]
@@ -216,9 +234,8 @@ def spread(g: Links, order: Longs, src: Ints, dst: Ints, weighted: bool) -> tupl
             for level in range(hops[f], 0, -1):
                 wider = 0
                 for at in range(width):
-                    v, total = here[at], 0.0
-                    for e in range(g.indptr[v], g.indptr[v + 1]):
-                        total += _weight(g, s, e, level, weighted)
+                    v = here[at]
+                    total = _total(g, s, v, level, weighted)
                     needed = count + g.indptr[v + 1] - g.indptr[v]
                     resource, share = with_room(resource, needed), with_room(share, needed)
                     for e in range(g.indptr[v], g.indptr[v + 1]):
@@ -237,8 +254,7 @@ def spread(g: Links, order: Longs, src: Ints, dst: Ints, weighted: bool) -> tupl
             for at in range(width):
                 amount[here[at]] = 0.0
             indptr[i + 1] = count
-        for at in range(found):
-            s.level[s.queue[at]] = -1
+        _forget(s, found)
         first = last
     return indptr, resource[:count].copy(), share[:count].copy(), reached
 
@@ -249,11 +265,8 @@ def distances(g: Links, order: Longs, src: Ints, dst: Ints) -> Ints:
     s, hops = search_of(len(g.indptr) - 1), np.empty(len(src), np.int32)
     first = 0
     while first < len(order):
-        goal, last = dst[order[first]], first
-        while last < len(order) and dst[order[last]] == goal:
-            last += 1
+        goal, last = dst[order[first]], _batch(order, dst, first)
         found = _look(g, s, goal, order[first:last], src, hops, False)
-        for at in range(found):
-            s.level[s.queue[at]] = -1
+        _forget(s, found)
         first = last
     return hops

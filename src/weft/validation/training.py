@@ -10,6 +10,7 @@ from weft.catalog import load_catalog
 from weft.engines.step import StepRun, memory_on, run_step
 from weft.fabric import Cluster, Fabric, Node, build_fabric
 from weft.validation.rows import Prediction, Row, RowFile, unsupported
+from weft.validation.training_fields import with_counts
 from weft.validation.training_hardware import Inexpressible, Machine
 from weft.validation.training_memory import predict_memory
 from weft.validation.training_models import model_of
@@ -23,8 +24,8 @@ def predict(row: Row, file: RowFile) -> list[Prediction]:
     row = file.conditions(row)
     measured = row.get("measured") or {}
     try:
-        if "training_GFLOP_per_token" in measured:
-            return _training_flops(row, float(measured["training_GFLOP_per_token"]))
+        if isinstance(measured.get("training_GFLOP_per_token"), int | float):
+            return _training_flops(with_counts(row), float(measured["training_GFLOP_per_token"]))
         case = checked(row)
         if row.get("metric") in ("activation memory", "memory per GPU"):
             return predict_memory(row, _fabric(case.machine), case)
@@ -32,7 +33,7 @@ def predict(row: Row, file: RowFile) -> list[Prediction]:
             if isinstance(measured.get(metric), int | float):
                 run = best_run(case)
                 return [_prediction(row, case, metric, value_of(run, row), float(measured[metric]))]
-        if "fwd_ms" in measured:
+        if isinstance(measured.get("total_ms"), int | float):
             return _layer_times(row, case)
         raise Inexpressible(f"none of its measured values is predicted: {', '.join(measured)}")
     except Inexpressible as reason:
@@ -93,7 +94,10 @@ def _layer_times(row: Row, case: Case) -> list[Prediction]:
 def _training_flops(row: Row, measured: float) -> list[Prediction]:
     """Model FLOPs to train on a token, of which attention counts the causal half."""
     model = Transformer(presets.model_of(model_of(row), load_catalog()))
-    predicted = model.flops_per_token(int(row["seq"]), causal=True) / 1e9
+    sequence = row.get("seq")
+    if not isinstance(sequence, int) or sequence < 1:
+        raise Inexpressible("the sequence length is not stated")
+    predicted = model.flops_per_token(sequence, causal=True) / 1e9
     return [
         Prediction(str(row["id"]), "training_GFLOP_per_token", predicted, measured, source=str(row.get("source", "")))
     ]

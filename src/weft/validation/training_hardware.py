@@ -30,10 +30,13 @@ _ACCELERATORS = (
     (r"h200.*nvl", None),
     (r"h200", "h200_sxm"),
     (r"h800", "h800_sxm"),
+    (r"gb300", "gb300_nvl72"),
+    (r"b300", "b300_hgx"),
     (r"gb200", "gb200_nvl72"),
     (r"b200", "b200_hgx"),
     (r"h100", "h100_sxm"),
 )
+_RACKS = ("gb200_nvl72", "gb300_nvl72")
 # The networks of the published systems whose rows do not print one, by accelerator: eight adapters a node.
 _NICS = {
     "a100_sxm_80": (8, 200.0),
@@ -42,7 +45,9 @@ _NICS = {
     "h200_sxm": (8, 400.0),
     "h800_sxm": (8, 400.0),
     "b200_hgx": (8, 400.0),
+    "b300_hgx": (8, 800.0),
     "gb200_nvl72": (72, 400.0),
+    "gb300_nvl72": (72, 800.0),
 }
 
 
@@ -69,7 +74,7 @@ def machine_of(row: dict[str, Any]) -> Machine:
             raise Inexpressible("the number of accelerators is not stated")
     nics, gbps, protocol = _network(row, accelerator)
     per_node = int(row.get("per_node") or row.get("gpus_per_node") or 8)
-    if accelerator == "gb200_nvl72":
+    if accelerator in _RACKS:
         # A scale-up domain is a rack of 18 trays; jobs on several take 16 of each, to have powers of two.
         per_node = 72 if count <= 72 else 64
     return Machine(accelerator, count, min(per_node, count), nics, gbps, protocol)
@@ -77,7 +82,7 @@ def machine_of(row: dict[str, Any]) -> Machine:
 
 def _network(row: dict[str, Any], accelerator: str) -> tuple[int, float, str]:
     text = str(row.get("inter") or row.get("host_networking") or "")
-    if accelerator == "gb200_nvl72":
+    if accelerator in _RACKS:
         text = ""  # what rows print is of a tray
     if "1600 Gbps node-node" in str(row.get("section", "")):
         return 8, 200.0, "roce"

@@ -77,7 +77,7 @@ def model_of(row: dict[str, Any]) -> Model | str:
         shape |= _LLAMA
     if row.get("method") == "MegaScale":
         shape["parallel_block"] = True  # its first optimisation (NSDI'24, section 3.1)
-    if "layers" not in shape and "layers_note" in row:
+    if "layers" not in shape and "layers_note" in row and "hidden" in shape:
         shape["layers"] = _layers_from_size(name, shape, int(row.get("pp", 1)))
     if isinstance(row.get("moe"), dict):
         shape |= {"moe": row["moe"], "gated": True, "tied_embeddings": False}

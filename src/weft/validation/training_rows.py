@@ -8,12 +8,14 @@ they would have.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from weft.errors import ConfigError
 from weft.validation.training_experts import dispatch_of, overlap_of, preset_of
+from weft.validation.training_fields import with_counts
 from weft.validation.training_hardware import Inexpressible, Machine, machine_of
 from weft.validation.training_mlperf import adapters_of, mlperf_precision
 from weft.validation.training_models import model_of
@@ -53,6 +55,7 @@ def case_of(row: dict[str, Any]) -> Case:
     Raises:
         Inexpressible: what the row needs that cannot be said yet.
     """
+    row = with_counts(row)
     source = str(row.get("source"))
     _refuse(row, source)
     machine = machine_of(row)
@@ -75,7 +78,7 @@ def case_of(row: dict[str, Any]) -> Case:
         "flash_attention": None,
         "lora": adapters_of(row),
     }
-    schedule, jobs = str(row.get("schedule") or "1f1b").lower(), []
+    schedule, jobs = _schedule(row), []
     for interleave in _interleaves(row, source, model, degrees["pp"]):
         for micro_batch in _micro_batches(row, degrees, batch):
             count = batch // (degrees["dp"] * micro_batch)
@@ -110,8 +113,6 @@ def _refuse(row: dict[str, Any], source: str) -> None:
         raise Inexpressible("fine-tuning on packed sequences of varying length is not modelled yet")
     if source in ("llama31_card", "dsv3_report") or "gpu_hours" in (row.get("measured") or {}):
         raise Inexpressible("total GPU-hours with neither layout nor batch stated")
-    if str(row.get("precision", "")).lower() in ("mxfp8", "nvfp4"):
-        raise Inexpressible(f"precision {row['precision']} has no measured kernel efficiencies yet")
     if row.get("metric") == "communication group initialisation":
         raise Inexpressible("start-up of communicators is not modelled")
     if source == "megascale" and "step" in row and row["step"] != "baseline Megatron-LM":
@@ -144,12 +145,53 @@ def _stack(row: dict[str, Any], source: str) -> str:
     if row.get("scheme") == "ZeRO-3":
         return "deepspeed-zero3"
     if isinstance(row.get("stack"), str):
-        return str(row["stack"])
+        return _known_stack(row["stack"])
+    if source == "mbridge" and _graphed_experts(row):
+        return "megatron-bridge-26.06"
     if source not in _STACKS:
         raise Inexpressible(
             f"the software stack of source {source!r} is not known; name it in a field 'stack' of the row"
         )
     return _STACKS[source]
+
+
+# Names of schedules that papers use for one of the same order, up to how they move single passes.
+_SCHEDULES = {"zb_1p": "zb_h1", "zb_2p": "zb_h2", "1f1b_i": "1f1b", "interleaved": "1f1b", "interleaved_1f1b": "1f1b"}
+
+
+def _schedule(row: dict[str, Any]) -> str:
+    name = re.sub(r"[-\s]", "_", str(row.get("schedule") or "1f1b").lower())
+    return _SCHEDULES.get(name, name)
+
+
+# Names that runs go by, and the stack that each is a run of.
+_STACK_NAMES = {
+    "mcore": "megatron-core",
+    "megatron": "megatron-core",
+    "megatron-lm": "megatron-core",
+    "mbridge": "megatron-bridge",
+    "nemo-framework": "nemo",
+    "mosaic": "llm-foundry",
+    "composer": "llm-foundry",
+    "fsdp2": "torchtitan",
+    "pytorch-fsdp": "torchtitan",
+    "pytorch-fsdp2": "torchtitan",
+}
+
+
+def _known_stack(name: str) -> str:
+    """A stack by another name, or in other letters; as it stands where it is not known."""
+    plain = re.sub(r"[\s_]+", "-", name.strip().lower())
+    return _STACK_NAMES.get(plain, plain)
+
+
+def _graphed_experts(row: dict[str, Any]) -> bool:
+    """Whether a run of Megatron-Bridge is of a container whose MXFP8 recipes fuse experts and run as CUDA graphs."""
+    release = re.match(r"(\d+)\.(\d+)", str(row.get("release", "")))
+    late = release is not None and (int(release[1]), int(release[2])) >= (26, 6)
+    return (
+        late and str(row.get("precision", "")).upper() == "MXFP8" and preset_of(str(row.get("model", ""))) is not None
+    )
 
 
 def _degrees(row: dict[str, Any], accelerators: int, source: str) -> dict[str, int]:
@@ -167,12 +209,24 @@ def _degrees(row: dict[str, Any], accelerators: int, source: str) -> dict[str, i
         degrees = {"tp": 1, "pp": 1, **degrees}
     if "one layer" in str(row.get("model")):
         degrees["pp"] = 1
+    _complete(degrees, row, accelerators)
     if "tp" not in degrees or "pp" not in degrees:
         raise Inexpressible("the parallel layout (tp, pp) is not stated")
     ranks = degrees["tp"] * degrees["pp"] * degrees.get("cp", 1)
     if accelerators % ranks:
         raise Inexpressible(f"{accelerators} accelerators are not divisible by tp x pp x cp = {ranks}")
     return {"cp": 1, **degrees, "dp": accelerators // ranks}
+
+
+def _complete(degrees: dict[str, int], row: dict[str, Any], accelerators: int) -> None:
+    """Fill in the one degree that replicas and the others leave over; both where replicas are all there is."""
+    replicas = row.get("dp") or row.get("fsdp")
+    missing = [name for name in ("tp", "pp") if name not in degrees]
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 1 or not missing:
+        return
+    known = replicas * math.prod(degrees.get(name, 1) for name in ("tp", "pp", "cp"))
+    if accelerators % known == 0 and (len(missing) == 1 or known == accelerators):
+        degrees |= dict.fromkeys(missing, 1) | {missing[0]: accelerators // known}
 
 
 def _global_batch(row: dict[str, Any], dp: int, source: str) -> int:
@@ -242,10 +296,14 @@ def _precision(row: dict[str, Any], accelerator: str) -> str:
     if (
         row.get("source") == "mlperf"
         and "precision" not in row
-        and ("LoRA" in str(row.get("model")) or "b200" in accelerator)
+        and ("LoRA" in str(row.get("model")) or re.search(r"b[23]00", accelerator))
     ):
         return mlperf_precision(row, accelerator)
     text = str(row.get("precision", "")) + str(row.get("technique", ""))
+    if re.search(r"nvfp4|fp4", text, re.I):
+        return "fp4"
+    if re.search(r"mxfp8", text, re.I):
+        return "mxfp8"
     if re.search(r"fp8|float8", text, re.I):
         return "fp8"
     return "fp16" if "fp16" in text else "bf16"
@@ -269,6 +327,8 @@ def _recompute(row: dict[str, Any], source: str) -> str:
 def _overlap(row: dict[str, Any], source: str) -> Overlap:
     if source == "torchtitan":
         return Overlap(tp=bool(re.search("async", str(row.get("technique", "")), re.I)))
+    if source == "mbridge" and _precision(row, "") == "fp4":
+        return Overlap(tp=False)  # tp_comm_overlap is False in the recipes for NVFP4
     return Overlap()
 
 

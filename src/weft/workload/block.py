@@ -22,11 +22,13 @@ class Block:
         compute_s: seconds of its kernels.
         traffic: the collectives between them.
         host_s: seconds that the host needs to issue all of that, where this may be longer.
+        copies: to the host's memory and back, and what its processors do with the copies, which nothing waits for.
     """
 
     compute_s: float
     traffic: tuple[Traffic, ...]
     host_s: float = 0.0
+    copies: tuple[Operation, ...] = ()
 
     def operations(self, overlaps: frozenset[str]) -> list[Operation]:
         """The block's operations, the last of which ends it.
@@ -43,6 +45,13 @@ class Block:
                 beside.append(Operation(Stream.EP_FAR, each.category, 0.0, hidden_also, after=(0,)))
             if shown is not None:
                 alone.append((Operation(Stream.COMPUTE, each.category, 0.0, shown, after=()), shown_also))
+        for copy in self.copies:
+            if copy.stream == Stream.COMPUTE:
+                alone.append((replace(copy, after=()), None))
+            elif copy.stream != Stream.HOST_OPTIMIZER:
+                beside.append(replace(copy, after=(0,)))
+        # What the host does with a copy waits for the one before it.
+        there = [replace(each, after=(len(beside),)) for each in self.copies if each.stream == Stream.HOST_OPTIMIZER]
         compute = Operation(Stream.COMPUTE, Category.COMPUTE, self.compute_s)
         host = [Operation(Stream.HOST, Category.COMPUTE, self.host_s, after=(0,))] if self.host_s else []
         if not beside and not host:
@@ -51,7 +60,7 @@ class Block:
         # back until the rank is through with the block before. What ends the block, if only another, waits for it.
         begins = Operation(Stream.COMPUTE, Category.COMPUTE)
         ended, issued = tuple(range(1, 1 + len(beside))), (1 + len(beside),) if host else ()
-        return _one_by_one([begins, *beside, *host, replace(compute, after=())], alone, ended, issued)
+        return _one_by_one([begins, *beside, *host, *there, replace(compute, after=())], alone, ended, issued)
 
 
 def _one_by_one(
@@ -96,7 +105,7 @@ def block_of(plan: Plan, stage: int, chunk: Chunk, *, backward: bool) -> Block:
 
 def host_s(plan: Plan, chunk: Chunk) -> float:
     """Seconds that the host needs to issue one pass of a chunk in one direction: of layers with experts in FP8."""
-    return chunk.of_kind(True) * plan.stack.fp8_expert_host_s if plan.job.precision == "fp8" else 0.0
+    return chunk.of_kind(True) * plan.stack.fp8_expert_host_s if plan.kernels.cast_Bps else 0.0
 
 
 def compute_s(plan: Plan, chunk: Chunk, *, backward: bool) -> float:

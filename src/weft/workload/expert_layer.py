@@ -2,7 +2,8 @@
 
 The products of a rank's experts go in one launch (grouped GEMM): their tiles share the multiprocessors, each has its
 own m = rows / experts, and small ones fill tiles badly, as the roofline tells. Sorting copies by expert and back, and
-weighting results, are passes over memory that the `stacks` part counts by the way tokens are dispatched.
+weighting results, are passes over memory that the `stacks` part counts by the way tokens are dispatched. Where a stack
+fuses experts, their kernels take and leave quantised operands, and apply the activation between their products.
 """
 
 from __future__ import annotations
@@ -18,18 +19,20 @@ if TYPE_CHECKING:
     from weft.workload.stack import Stack
 
 
-def forward(shard: Shard, kernels: Kernels) -> float:
+def forward(shard: Shard, kernels: Kernels, stack: Stack) -> float:
     """Router and routed experts, seconds."""
     own = _experts(shard)
     router = kernels.gemm(round(shard.element_tokens), own.moe.experts, shard.transformer.hidden)
-    return router + sum(kernels.gemm(m, n, k, count=own.local) for m, k, n in _products(shard))
+    fused = stack.fuses_experts
+    return router + sum(kernels.gemm(m, n, k, count=own.local, quantised=fused) for m, k, n in _products(shard))
 
 
-def input_gradients(shard: Shard, kernels: Kernels) -> float:
+def input_gradients(shard: Shard, kernels: Kernels, stack: Stack) -> float:
     """Gradients of what goes into the experts and the router, seconds."""
     own = _experts(shard)
     router = kernels.gemm(round(shard.element_tokens), shard.transformer.hidden, own.moe.experts)
-    return router + sum(kernels.gemm(m, k, n, count=own.local) for m, k, n in _products(shard))
+    fused = stack.fuses_experts
+    return router + sum(kernels.gemm(m, k, n, count=own.local, quantised=fused) for m, k, n in _products(shard))
 
 
 def weight_gradients(shard: Shard, kernels: Kernels, stack: Stack) -> float:
@@ -47,6 +50,8 @@ def elements(shard: Shard, kernels: Kernels, stack: Stack, *, backward: bool) ->
     sorting = stack.deduplicated_passes if own.deduplicated else stack.all_to_all_passes
     gate = 1.5 if model.spec.gated else 1.0
     wide = (stack.backward_passes if backward else stack.forward_passes)[1] * gate * own.width
+    if stack.fuses_experts:
+        wide = 0.0
     biases = stack.expert_bias_passes[backward] if model.spec.bias else 0.0
     moved = 2.0 * own.rows * ((sorting + biases) * model.hidden + wide)
     moved += 4.0 * shard.element_tokens * own.moe.experts * stack.router_passes

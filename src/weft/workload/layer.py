@@ -107,7 +107,7 @@ def layer_forward(shard: Shard, kernels: Kernels, stack: Stack, sparse: bool = F
     gemm = sum(kernels.gemm(m, n, k) for m, k, n in shard.products(sparse))
     elements = _elements(shard, kernels, stack, stack.forward_passes, sparse)
     if sparse:
-        gemm += expert_layer.forward(shard, kernels)
+        gemm += expert_layer.forward(shard, kernels, stack)
         elements += expert_layer.elements(shard, kernels, stack, backward=False)
     return PassTime(gemm, stack.attention.forward(shard, kernels), elements)
 
@@ -117,7 +117,7 @@ def layer_backward(shard: Shard, kernels: Kernels, stack: Stack, sparse: bool = 
     gemm = sum(kernels.gemm(m, k, n) for m, k, n in shard.products(sparse))
     elements = _elements(shard, kernels, stack, stack.backward_passes, sparse)
     if sparse:
-        gemm += expert_layer.input_gradients(shard, kernels)
+        gemm += expert_layer.input_gradients(shard, kernels, stack)
         elements += expert_layer.elements(shard, kernels, stack, backward=True)
     return PassTime(
         gemm + weight_gradients(shard, kernels, stack, sparse), stack.attention.backward(shard, kernels), elements

@@ -114,13 +114,23 @@ class Mapping:
     def family(self, ranks: Sequence[int]) -> NDArray[np.int64]:
         """All groups that do what the first one of a stage does at the same time, int64[groups, members].
 
+        Those of every outer group, since all take their steps at the same time.
+
         Every column is in one group: of a progression of n ranks d apart, the groups are its shifts by 0 to d - 1 in
-        every run of n d ranks; of a pipeline's pair, its shifts by every column.
+        every run of n d ranks; of a pipeline's pair or of ranks in all outer groups, its shifts by every column.
 
         Args:
-            ranks: a range that starts a stage, or a pair of the first ranks of two stages.
+            ranks: a range that starts a stage, a pair of the first ranks of two stages, or an `outer_group`.
         """
         members = np.asarray(ranks, np.int64)
+        if self.spans_groups(ranks):
+            return np.asarray(members + np.arange(self.columns)[:, None])
+        inside = self._inside(ranks, members)
+        starts = self.inner_ranks * np.arange(self.outer)
+        return np.asarray((inside + starts[:, None, None]).reshape(-1, len(members)))
+
+    def _inside(self, ranks: Sequence[int], members: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of the first outer group."""
         if self.spans_stages(ranks):
             return np.asarray(members + np.arange(self.columns)[:, None])
         step = int(members[1] - members[0]) if len(members) > 1 else 1
@@ -130,7 +140,15 @@ class Mapping:
 
     def spans_stages(self, ranks: Sequence[int]) -> bool:
         """Whether these ranks are a pipeline's pair: of two stages."""
-        return ranks[0] // self.columns != ranks[-1] // self.columns
+        return not self.spans_groups(ranks) and ranks[0] // self.columns != ranks[-1] // self.columns
+
+    def spans_groups(self, ranks: Sequence[int]) -> bool:
+        """Whether these ranks are in several outer groups."""
+        return ranks[0] // self.inner_ranks != ranks[-1] // self.inner_ranks
+
+    def column_of(self, ranks: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The columns of ranks, counted over all outer groups."""
+        return ranks // self.inner_ranks * self.columns + ranks % self.columns
 
     def _start(self, stage: int) -> int:
         return stage * self.columns

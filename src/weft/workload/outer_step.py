@@ -15,7 +15,7 @@ where 26 bytes are those of 32-bit θ_old, momentum and weights, each read and w
 
 from __future__ import annotations
 
-from weft.workload.program import Communication
+from weft.workload.program import Category, Communication, Program, Stream
 from weft.workload.spec import Outer
 from weft.workload.training import Plan
 
@@ -27,6 +27,19 @@ def outer_exchange(plan: Plan, outer: Outer, stage: int) -> Communication:
     """The average of one fragment on a stage; there are ``outer.fragments`` of them, one after another."""
     size = plan.held_states(stage) * outer.bits / 8 / outer.fragments
     return Communication("all_reduce", size, plan.mapping.outer_group(stage), repeat=outer.fragments)
+
+
+def outer_program(plan: Plan) -> Program | None:
+    """One exchange as a program: of all stages, at the same time; None where there are no outer groups."""
+    outer = plan.job.outer
+    if outer is None:
+        return None
+    stages = range(plan.mapping.pp)
+    program = Program(ranks=[plan.mapping.data_group(stage)[0] for stage in stages])
+    for stage in stages:
+        found = outer_exchange(plan, outer, stage)
+        program.communicate(stage, Stream.DP, Category.DP, found, "exchange with other groups")
+    return program
 
 
 def outer_optimizer_s(plan: Plan, outer: Outer, stage: int) -> float:

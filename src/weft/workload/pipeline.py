@@ -6,6 +6,7 @@ Bubbles with p stages of uniform passes (F forward, B whole backward, W its weig
     1f1b      (p-1)(F + B) / v         PipeDream-Flush, Narayanan et al., arXiv 2006.09503; interleaved with v > 1,
                                        Narayanan et al. SC'21, arXiv 2104.04473, section 2.2
     zb_h1     (p-1)(F + B - 2W)        Qi et al., arXiv 2401.10241, section 2 (whose T_B is B - W), for W <= F, B - W
+    zb_h2     (p-1)(F + B - 3W)        the same; from step to step, for W <= F, B - W: stages run into the next step
     dualpipe  (p/2-1)(F&B + B - 3W)    `weft.workload.dual_pipe`
 """
 
@@ -57,7 +58,7 @@ def order(stage: int, stages: int, micro_batches: int, chunks: int = 1, schedule
         stages: pipeline degree p.
         micro_batches: m, per data-parallel replica and step.
         chunks: model chunks per stage, v (1: plain 1F1B); the two of DualPipe are not counted.
-        schedule: ``1f1b``, ``gpipe``, ``zb_h1`` or ``dualpipe``.
+        schedule: ``1f1b``, ``gpipe``, ``zb_h1``, ``zb_h2`` or ``dualpipe``.
 
     Raises:
         ConfigError: what `check` refuses.
@@ -66,7 +67,9 @@ def order(stage: int, stages: int, micro_batches: int, chunks: int = 1, schedule
     if schedule == "dualpipe":
         return dual_pipe(stage, stages, micro_batches)
     if schedule == "zb_h1":
-        return list(_zero_bubble(stage, stages, micro_batches))
+        return list(_zero_bubble(micro_batches, stages - stage - 1, stage))
+    if schedule == "zb_h2":
+        return list(_zero_bubble(micro_batches, 2 * (stages - stage - 1), 2 * stage, early=True))
     total = micro_batches * chunks
     warm_up = total if schedule == "gpipe" else _warm_up(stage, stages, micro_batches, chunks)
     forward = [_virtual(k, stages, chunks, Work.FORWARD) for k in range(total)]
@@ -89,33 +92,43 @@ def in_flight(stage: int, stages: int, micro_batches: int, chunks: int = 1, sche
     """Most micro-batches (in units of the stage's whole share of layers) whose activations a stage holds at once.
 
     What weight gradients still need counts as whole. 1F1B: min(m, p - stage); interleaved, first stage:
-    p (1 + (p-1)/(p v)) (Korthikanti et al., section 4.2.3). GPipe: m. ZB-H1: min(m, p) on every stage. DualPipe: p + 1
-    passes of either of the two chunks that a rank holds.
+    p (1 + (p-1)/(p v)) (Korthikanti et al., section 4.2.3). GPipe: m. ZB-H1: min(m, p) on every stage, ZB-H2
+    min(m, 2p - 1). DualPipe: p + 1 passes of either of the two chunks that a rank holds.
     """
     if schedule == "gpipe":
         return float(micro_batches)
     if schedule == "zb_h1":
         return float(min(micro_batches, stages))
+    if schedule == "zb_h2":
+        return float(min(micro_batches, 2 * stages - 1))
     if schedule == "dualpipe":
         return (stages + 1) / 2
     return min(micro_batches * chunks, _warm_up(stage, stages, micro_batches, chunks) + 1) / chunks
 
 
-def _zero_bubble(stage: int, stages: int, micro_batches: int) -> Iterator[Pass]:
-    """ZB-H1: 1F1B whose weight gradients lag by as many micro-batches as the stage has before it.
+def runs_on(schedule: str) -> bool:
+    """Whether a stage begins the next step as soon as it has updated its own parameters, whatever the others do.
 
-    So all stages hold as much as the first, and the last ones have work left while the last gradients travel back.
+    The norm of all gradients, which clipping needs, is checked afterwards (Qi et al., section 4).
     """
-    warm_up = _warm_up(stage, stages, micro_batches, 1)
-    for i in range(warm_up):
+    return schedule == "zb_h2"
+
+
+def _zero_bubble(micro_batches: int, warm_up: int, lag: int, *, early: bool = False) -> Iterator[Pass]:
+    """1F1B whose weight gradients lag so many micro-batches behind.
+
+    ZB-H1 lets them lag by the stages before, so that all stages hold as much as the first, and the last ones have work
+    left while the last gradients travel back. ZB-H2 fills the time before the first gradients with twice the forward
+    passes, and lags by twice as much; both gradients come before the next forward pass (``early``).
+    """
+    ahead = min(micro_batches, warm_up + early)
+    for i in range(ahead):
         yield Pass(i, 0, Work.FORWARD)
-    for i in range(micro_batches + stage):
-        if warm_up + i < micro_batches:
-            yield Pass(warm_up + i, 0, Work.FORWARD)
-        if i < micro_batches:
-            yield Pass(i, 0, Work.INPUTS)
-        if 0 <= i - stage < micro_batches:
-            yield Pass(i - stage, 0, Work.WEIGHTS)
+    for i in range(micro_batches + lag):
+        forward = [Pass(ahead + i, 0, Work.FORWARD)] if ahead + i < micro_batches else []
+        back = [Pass(i, 0, Work.INPUTS)] if i < micro_batches else []
+        weights = [Pass(i - lag, 0, Work.WEIGHTS)] if 0 <= i - lag < micro_batches else []
+        yield from (*back, *weights, *forward) if early else (*forward, *back, *weights)
 
 
 def _virtual(k: int, stages: int, chunks: int, work: Work) -> Pass:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from weft.workload.block import Block
 from weft.workload.chunks import Chunk
+from weft.workload.offload import pass_copies, write_optimizer
 from weft.workload.passes import Pass, Work
 from weft.workload.pipeline import order, paths
 from weft.workload.program import Category, Communication, Operation, Pattern, Program, Stream
@@ -30,7 +31,7 @@ class _Lane:
     """All passes of one chunk of a stage that do the same work.
 
     Attributes:
-        transfer: what hands the pass's result to the next stage; None where nobody waits for it.
+        transfer: what hands the pass's result to the next stage; nothing where nobody waits for it.
         apart: the micro-batch whose pass is written piece by piece beside data-parallel traffic; -1 for none.
         ended: by micro-batch, the operation that the next stage waits for; -1 until it is written.
         source: ``ended`` of the lane that feeds this one; None where nothing of another stage does.
@@ -40,7 +41,7 @@ class _Lane:
     stage: int
     chunk: int
     work: Work
-    transfer: Operation | None
+    transfer: tuple[Operation, ...]
     apart: int
     ended: list[int]
     source: list[int] | None = None
@@ -79,7 +80,7 @@ class _Writer:
                 position[stage] = at
                 remaining -= at - start
         for stage, summed in enumerate(self.replicas.finish()):
-            self.program.compute(stage, self.plan.optimizer_s(stage), "optimizer", summed)
+            write_optimizer(self.plan, self.program, stage, stage, summed)
         return self.program
 
     def _lanes(self) -> dict[tuple[int, int, Work], _Lane]:
@@ -98,7 +99,7 @@ class _Writer:
                     (Work.INPUTS, before, backward[at], fed_back),
                     (Work.WEIGHTS, -1, list(nothing), None),
                 ):
-                    transfer = self._transfer(stage, to) if to >= 0 and self.stages > 1 else None
+                    transfer = self._transfer(stage, to) if to >= 0 and self.stages > 1 else ()
                     found[stage, chunk, work] = _Lane(stage, chunk, work, transfer, -1, ended, source)
         for stage, passes in enumerate(self.orders):
             if self.replicas.gathers:
@@ -112,13 +113,15 @@ class _Writer:
                     found[stage, each.chunk, each.work].apart = each.micro_batch
         return found
 
-    def _transfer(self, stage: int, to: int) -> Operation:
-        """What passes activations (or their gradients) on to another stage."""
+    def _transfer(self, stage: int, to: int) -> tuple[Operation, ...]:
+        """What passes activations (or their gradients) on to another stage, after what the host takes to."""
         size = self.plan.shard.activation_bytes / self.plan.mapping.tp
         stream = Stream.PP if "pp" in self.plan.overlaps else Stream.COMPUTE
         together = self.plan.mapping.columns
         pair = self.plan.mapping.stage_pair(stage, to)
-        return Operation(stream, Category.PP, 0.0, Communication("send_recv", size, pair, siblings=together))
+        sent = Operation(stream, Category.PP, 0.0, Communication("send_recv", size, pair, siblings=together))
+        waited = self.plan.stack.handover_s
+        return (Operation(stream, Category.PP, waited), replace(sent, after=())) if waited else (sent,)
 
     def _block(self, stage: int, chunk: Chunk, work: Work) -> Block:
         """One pass of some layers on a stage; their compute, the same on every stage, is worked out once."""
@@ -126,7 +129,8 @@ class _Writer:
         if key not in self.seconds:
             self.seconds[key] = pass_s(self.plan, chunk, work)
         traffic = pass_traffic(self.plan, stage, chunk, work)
-        return Block(self.seconds[key], traffic, pass_host_s(self.plan, chunk, work))
+        copies = tuple(pass_copies(self.plan, stage, chunk, work))
+        return Block(self.seconds[key], traffic, pass_host_s(self.plan, chunk, work), copies)
 
     def _operations(self, stage: int, chunk: Chunk, work: Work) -> list[Operation]:
         return self._block(stage, chunk, work).operations(self.plan.overlaps)
@@ -169,7 +173,10 @@ class _Writer:
             chunks = [self.plan.chunks[stage][each.chunk] for each in passes]
             first, second = (self._block(stage, chunk, each.work) for chunk, each in zip(chunks, passes, strict=True))
             both = Block(
-                first.compute_s + second.compute_s, first.traffic + second.traffic, first.host_s + second.host_s
+                first.compute_s + second.compute_s,
+                first.traffic + second.traffic,
+                first.host_s + second.host_s,
+                first.copies + second.copies,
             )
             operations = both.operations(self.plan.overlaps | {"ep"})
             done, ends = len(operations) - 1, list[int]()
@@ -185,9 +192,9 @@ class _Writer:
     def _apart(self, lane: _Lane, label: str, after: list[int]) -> int:
         write = self._first_forward if lane.work == Work.FORWARD else self._last_backward
         end = write(lane, label, after)
-        if lane.transfer is None:
+        if not lane.transfer:
             return end
-        return self.program.append(self.program.pattern(lane.stage, [lane.transfer]), label, [end])
+        return self.program.append(self.program.pattern(lane.stage, lane.transfer), label, [end])
 
     def _first_forward(self, lane: _Lane, label: str, after: list[int]) -> int:
         end = -1
@@ -207,9 +214,10 @@ class _Writer:
         return end
 
 
-def _handing_on(operations: list[Operation], transfer: Operation | None, done: int) -> list[Operation]:
+def _handing_on(operations: list[Operation], transfer: tuple[Operation, ...], done: int) -> list[Operation]:
     """A pass with what hands its result on, once operation ``done`` of it is."""
-    if transfer is None:
+    if not transfer:
         return operations
-    alongside = transfer.stream != Stream.COMPUTE
-    return [*operations, replace(transfer, after=(done,) if alongside else ())]
+    first, *rest = transfer
+    alongside = first.stream != Stream.COMPUTE
+    return [*operations, replace(first, after=(done,) if alongside else ()), *rest]

@@ -22,13 +22,15 @@ class Category(IntEnum):
     DP = 3
     EP = 4
     CP = 5
+    OFFLOAD = 6
 
 
 class Stream(IntEnum):
     """Queues of one rank; operations on one stream run one after another, streams run beside each other.
 
     Tokens that go to experts of other nodes and on inside those travel both ways at once, on ``EP_FAR`` and ``EP``.
-    ``HOST`` is the processor that issues kernels, where it may be the slower one.
+    ``HOST`` is the processor that issues kernels, where it may be the slower one. Offloading copies to the host on
+    ``TO_HOST`` and back on ``FROM_HOST``, and its optimizer runs there on ``HOST_OPTIMIZER``.
     """
 
     COMPUTE = 0
@@ -39,6 +41,13 @@ class Stream(IntEnum):
     EP = 5
     EP_FAR = 6
     HOST = 7
+    TO_HOST = 8
+    FROM_HOST = 9
+    HOST_OPTIMIZER = 10
+
+
+#: Streams of the host: what runs there has a known length, and the accelerator may wait for it.
+HOST_STREAMS = (Stream.HOST, Stream.TO_HOST, Stream.FROM_HOST, Stream.HOST_OPTIMIZER)
 
 
 @dataclass(frozen=True, slots=True)

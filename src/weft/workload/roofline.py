@@ -13,7 +13,35 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from weft.catalog import Catalog, Part
-from weft.errors import UnknownName
+from weft.errors import ConfigError, UnknownName
+
+
+@dataclass(frozen=True)
+class Format:
+    """How products of a precision take their operands.
+
+    Attributes:
+        peak: the catalog's word for the precision whose published rate they have.
+        constants: the catalog's word for its own constants, or for all 16-bit formats.
+        element_bytes: bytes of an operand's element, with its share of a block's scale.
+        cast_bytes: bytes of memory traffic an element that quantising an operand takes; 0 where it is used as it is.
+    """
+
+    peak: str
+    constants: str
+    element_bytes: float
+    cast_bytes: float = 0.0
+
+
+# FP8 looks for the greatest value, then casts (2 + 2 read, 1 written). MXFP8 casts blocks of 32 by rows and by columns,
+# with a byte of scale each, in one pass. NVFP4 looks for the greatest value, rotates, and casts blocks of 16 both ways.
+FORMATS = {
+    "fp16": Format("bf16", "bf16", 2.0),
+    "bf16": Format("bf16", "bf16", 2.0),
+    "fp8": Format("fp8", "fp8", 1.0, 5.0),
+    "mxfp8": Format("fp8", "mxfp8", 1.0 + 1 / 32, 4.0 + 2 / 32),
+    "fp4": Format("fp4", "fp4", 0.5 + 1 / 16, 5.0 + 2 / 16),
+}
 
 # Rows and columns of the output tiles that GEMM libraries choose from.
 TILES = ((256, 128), (128, 256), (128, 128), (64, 128), (128, 64))
@@ -35,7 +63,8 @@ class Kernels:
         small_tile_fraction: a 64-wide tile's main loop against a full one's.
         launch_s: fixed time per kernel.
         element_bytes: bytes of one operand element.
-        cast_Bps: bandwidth of the pass that quantises an FP8 operand; None where operands are used as they are.
+        cast_Bps: bandwidth of the pass that quantises an operand; None where operands are used as they are.
+        cast_bytes: bytes that pass moves an element.
     """
 
     peak: float
@@ -50,13 +79,14 @@ class Kernels:
     launch_s: float
     element_bytes: float
     cast_Bps: float | None = None
+    cast_bytes: float = 5.0
 
     def gemm(
         self, m: int, n: int, k: int, *, output_bytes: float = 2.0, count: int = 1, quantised: bool = False
     ) -> float:
         """Seconds for ``count`` independent products of (m×k) by (k×n) in one launch.
 
-        ``quantised``: the FP8 operand is there already, and needs no pass of its own.
+        ``quantised``: the narrow operand is there already, and needs no pass of its own.
         """
         return _gemm_time(self, m, n, k, output_bytes, count, quantised)
 
@@ -68,7 +98,9 @@ class Kernels:
 @lru_cache(maxsize=65536)
 def _gemm_time(kernels: Kernels, m: int, n: int, k: int, output_bytes: float, count: int, quantised: bool) -> float:
     best = math.inf
-    aligned = all(size * kernels.element_bytes % 16 == 0 for size in (n, k))
+    # Of the element alone, without its share of a scale: 2, 1 or half a byte.
+    width = 2.0 ** math.floor(math.log2(kernels.element_bytes))
+    aligned = all(size * width % 16 == 0 for size in (n, k))
     for rows, columns in TILES:
         tiles = count * math.ceil(m / rows) * math.ceil(n / columns)
         waves = math.ceil(tiles / kernels.multiprocessors)
@@ -77,7 +109,7 @@ def _gemm_time(kernels: Kernels, m: int, n: int, k: int, output_bytes: float, co
         flops = 2.0 * rows * columns * (k + kernels.gemm_prologue_k)
         best = min(best, waves * kernels.multiprocessors * flops / (kernels.peak * fraction))
     moved = count * (kernels.element_bytes * (m * k + n * k) + output_bytes * m * n)
-    cast = count * 5.0 * m * k / kernels.cast_Bps if kernels.cast_Bps and not quantised else 0.0
+    cast = count * kernels.cast_bytes * m * k / kernels.cast_Bps if kernels.cast_Bps and not quantised else 0.0
     return kernels.launch_s + max(best, moved / kernels.gemm_memory_Bps) + cast
 
 
@@ -87,31 +119,43 @@ def kernels_for(catalog: Catalog, accelerator: Part, precision: str, gemm_scale:
     Args:
         catalog: the catalog in use.
         accelerator: the accelerator's part; its `kernels` field names its generation's constants.
-        precision: ``"bf16"``, ``"fp16"`` or ``"fp8"``.
+        precision: one of `FORMATS`.
         gemm_scale: what the software stack's GEMM library reaches of the measured reference (its `gemm_x`).
 
     Raises:
         ConfigError: the accelerator has no measured kernel constants or no such precision.
     """
-    generation = catalog.get("kernels", generation_of(catalog, accelerator))
-    fp8 = precision == "fp8"
-    prefix = "fp8" if fp8 else "bf16"
-    sustained = generation.si(f"{prefix}_sustained_frac") * power_limit(accelerator, generation)
+    generation, form = catalog.get("kernels", generation_of(catalog, accelerator)), FORMATS[precision]
+    own = form.constants
+    if not (accelerator.has(f"{form.peak}_dense_tflops") and generation.has(f"{own}_gemm_frac")):
+        known = [each for each in FORMATS if generation.has(f"{FORMATS[each].constants}_gemm_frac")]
+        raise ConfigError(
+            f"{accelerator.id} has no measured products in {precision}; use {', '.join(known[:-1])} or {known[-1]}",
+            field="precision",
+        )
+    sustained = generation.si(_sustained(generation, form)) * power_limit(accelerator, generation)
     memory = accelerator.si("hbm_tBps")
     return Kernels(
-        peak=accelerator.si(f"{prefix}_dense_tflops") * sustained,
+        peak=accelerator.si(f"{form.peak}_dense_tflops") * sustained,
         attention_peak=accelerator.si("bf16_dense_tflops"),
         memory_Bps=memory * generation.si("stream_frac"),
         multiprocessors=round(generation.si("multiprocessors_count")),
-        gemm_fraction=generation.si(f"{prefix}_gemm_frac") * gemm_scale,
-        gemm_prologue_k=generation.si(f"{prefix}_gemm_prologue_k_count"),
-        gemm_memory_Bps=memory * generation.si(f"{prefix}_gemm_memory_frac"),
+        gemm_fraction=generation.si(f"{own}_gemm_frac") * gemm_scale,
+        gemm_prologue_k=generation.si(f"{own}_gemm_prologue_k_count"),
+        gemm_memory_Bps=memory * generation.si(f"{own}_gemm_memory_frac"),
         small_tile_fraction=generation.si("bf16_small_tile_frac"),
         unaligned_fraction=generation.si("unaligned_frac"),
         launch_s=generation.si("launch_us"),
-        element_bytes=1.0 if fp8 else 2.0,
-        cast_Bps=memory * generation.si("fp8_cast_frac") if fp8 else None,
+        element_bytes=form.element_bytes,
+        cast_Bps=memory * generation.si(f"{own}_cast_frac") if form.cast_bytes else None,
+        cast_bytes=form.cast_bytes,
     )
+
+
+def _sustained(generation: Part, form: Format) -> str:
+    """The clock under load: of its own where one was found, else of the precision whose rate it has."""
+    own = f"{form.constants}_sustained_frac"
+    return own if generation.has(own) else f"{form.peak}_sustained_frac"
 
 
 def power_limit(accelerator: Part, generation: Part) -> float:

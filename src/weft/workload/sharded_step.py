@@ -6,8 +6,12 @@ reduce-scattered as each layer's backward ends; both share one communicator and 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from weft.workload.block import block_of
 from weft.workload.chunks import Chunk
+from weft.workload.offload import pass_copies, write_optimizer
+from weft.workload.passes import Work
 from weft.workload.program import Category, Communication, Operation, Pattern, Program, Stream
 from weft.workload.training import Plan
 
@@ -54,11 +58,13 @@ class _Writer:
         for micro_batch in range(plan.micro_batches):
             self._sweep(self.units, self.forward, self.gather, {}, f"F{micro_batch}")
             reductions += self._sweep(last_to_first, self.backward, again, self.reduce, f"B{micro_batch}")
-        self.program.compute(0, plan.optimizer_s(0), "optimizer", reductions)
+        write_optimizer(plan, self.program, 0, 0, reductions)
         return self.program
 
     def _block(self, unit: Chunk, *, backward: bool) -> Pattern:
-        block = block_of(self.plan, 0, unit, backward=backward)
+        work = Work.BACKWARD if backward else Work.FORWARD
+        copies = tuple(pass_copies(self.plan, 0, unit, work))
+        block = replace(block_of(self.plan, 0, unit, backward=backward), copies=copies)
         return self.program.pattern(0, block.operations(self.plan.overlaps))
 
     def _traffic(self, communication: Communication) -> Pattern:

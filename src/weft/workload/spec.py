@@ -75,7 +75,7 @@ class Parallelism(Strict):
     etp: int = Field(1, gt=0, description="tensor parallel degree of routed experts")
     dp: int | None = Field(None, gt=0, description="data parallel degree; default: what is left")
     interleave: int = Field(1, gt=0, description="virtual pipeline stages per rank")
-    schedule: Literal["1f1b", "gpipe", "zb_h1", "dualpipe"] = Field(
+    schedule: Literal["1f1b", "gpipe", "zb_h1", "zb_h2", "dualpipe"] = Field(
         "1f1b", description="order of a pipeline's passes; 1f1b with interleave > 1 is the interleaved one"
     )
     sequence_parallel: bool | None = Field(None, description="Megatron sequence parallelism; default: on where tp > 1")
@@ -120,6 +120,21 @@ class Lora(Strict):
     )
 
 
+class Offload(Strict):
+    """What a rank keeps in its host's memory, and computes there, to have room in its own."""
+
+    optimizer: float = Field(
+        1.0, ge=0, le=1, description="share of the parameters whose optimizer state is in host memory, updated there"
+    )
+    gradients: bool = Field(
+        False, description="their gradients go there as each backward pass ends (ZeRO-Offload); needs zero: 2 or 3"
+    )
+    activations: float = Field(
+        0.0, ge=0, le=1, description="share of the activations that waits there for the backward pass"
+    )
+    overlap: bool = Field(True, description="copies run beside compute and beside the host's optimizer")
+
+
 class Outer(Strict):
     """Groups that train apart and average what they learned every so often (local SGD, DiLoCo)."""
 
@@ -154,7 +169,9 @@ class Job(Strict):
     global_batch: Count = Field(gt=0, description="sequences per optimizer step")
     micro_batch: int = Field(1, gt=0, description="sequences per micro-batch")
     parallelism: Parallelism = Parallelism()
-    precision: Literal["fp16", "bf16", "fp8", "fp32"] = "bf16"
+    precision: Literal["fp16", "bf16", "fp8", "mxfp8", "fp4", "fp32"] = Field(
+        "bf16", description="of matrix products in layers; mxfp8: in blocks of 32; fp4: NVFP4, in blocks of 16"
+    )
     recompute: Literal["none", "selective", "full"] = "none"
     recompute_layers: int | None = Field(None, ge=0, description="full recompute of only so many layers a stage")
     flash_attention: bool | None = Field(None, description="fused attention; default: what the stack does")
@@ -165,6 +182,7 @@ class Job(Strict):
     lora: Lora | None = Field(None, description="train low-rank adapters only; default: all parameters")
     overlap: Overlap = Overlap()
     dispatch: Dispatch = Dispatch()
+    offload: Offload | None = Field(None, description="what is in host memory; default: nothing")
     outer: Outer | None = Field(None, description="groups that synchronise only every so often; default: every step")
     jitter: Jitter | None = Field(None, description="variation of compute over ranks; default: none")
     stack: str = Field("megatron-core", description="software stack whose measured constants apply")

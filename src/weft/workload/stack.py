@@ -33,6 +33,10 @@ class Stack:
         reduce_bytes: bytes of a gradient on the wire.
         optimizer_state_bytes: bytes of master weights and moments per parameter.
         optimizer_moved_bytes: bytes the optimizer step reads and writes per parameter.
+        offloaded_state_bytes: of the optimizer's bytes per parameter, those that offloading moves to the host.
+        offload_back_bytes: bytes per parameter that come back from the host, updated.
+        host_optimizer_bytes: bytes per parameter that the host's optimizer reads and writes.
+        host_optimizer_fraction: share of the host memory's bandwidth at which it does.
         tp_hidden_frac: share of overlappable tensor-parallel traffic that overlap hides.
         gather_rate_x: share of the library's rate that parameter gathers and gradient sums reach.
         ep_hidden_frac: the same of expert-parallel traffic.
@@ -49,7 +53,9 @@ class Stack:
         overlaps: which of tp, pp, dp, cp, ep communication runs beside compute.
         selects_operators: selective recomputation is by operator, not of the attention core.
         recompute_stops_early: full recomputation leaves out the layer's last product.
+        fuses_experts: an expert's products, activation and quantisation are one kernel.
         fsdp: parameters are gathered layer by layer in every micro-batch (PyTorch FSDP).
+        handover_s: what passing activations on to another stage takes beside their transfer, where the host drives it.
         step_overhead_s: host time a step spends outside kernels (data loading, logging, synchronisation).
         layer_overhead_s: host time a layer spends per direction beyond its kernels.
     """
@@ -66,6 +72,10 @@ class Stack:
     reduce_bytes: float
     optimizer_state_bytes: float
     optimizer_moved_bytes: float
+    offloaded_state_bytes: float
+    offload_back_bytes: float
+    host_optimizer_bytes: float
+    host_optimizer_fraction: float
     tp_hidden_frac: float
     gather_rate_x: float
     ep_hidden_frac: float
@@ -79,8 +89,10 @@ class Stack:
     expert_bias_passes: tuple[float, float]
     overlaps: frozenset[str]
     fsdp: bool
+    fuses_experts: bool
     recompute_stops_early: bool
     selects_operators: bool
+    handover_s: float
     step_overhead_s: float
     layer_overhead_s: float
     library: str
@@ -139,6 +151,10 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
         reduce_bytes=number("reduce_bytes_per_parameter"),
         optimizer_state_bytes=number("optimizer_state_bytes_per_parameter"),
         optimizer_moved_bytes=number("optimizer_moved_bytes_per_parameter"),
+        offloaded_state_bytes=number("offloaded_state_bytes_per_parameter"),
+        offload_back_bytes=number("offload_back_bytes_per_parameter"),
+        host_optimizer_bytes=number("host_optimizer_bytes_per_parameter"),
+        host_optimizer_fraction=number("host_optimizer_frac"),
         tp_hidden_frac=number("tp_hidden_frac"),
         gather_rate_x=number("gather_rate_x"),
         ep_hidden_frac=number("ep_hidden_frac"),
@@ -152,8 +168,10 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
         expert_bias_passes=(number("forward_expert_bias_count"), number("backward_expert_bias_count")),
         overlaps=frozenset(text("overlaps").split()),
         fsdp=text("sharding") == "fsdp",
+        fuses_experts=text("experts") == "fused",
         recompute_stops_early=text("checkpointing") == "non-reentrant",
         selects_operators=text("selective") == "operators",
+        handover_s=number("handover_us"),
         step_overhead_s=number("step_overhead_ms"),
         layer_overhead_s=number("layer_overhead_us"),
         library=text("library") or "nccl",

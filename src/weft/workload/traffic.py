@@ -25,12 +25,16 @@ class Traffic:
     def split(self, overlaps: frozenset[str]) -> tuple[Communication | None, Communication | None]:
         """(what runs beside compute, what stands alone) under a stack's overlaps.
 
-        Overlap with the product that makes or uses the bytes works on pieces, one a rank; the first piece stands alone,
-        and so does what the stack fails to hide of the others. Experts' traffic hides beside other work.
+        Overlap with the product that makes or uses the bytes works on pieces, one a rank. Tensor-parallel ranks pass
+        them on in a ring: a gather starts with the product of the rank's own piece, a scatter ends with that of the
+        piece it keeps, and so all transfers have a product beside them (Transformer Engine's userbuffers; MegaScale,
+        section 3.2). Of an all-reduce, and of context parallelism, the first piece stands alone, and so does what the
+        stack fails to hide of the others. Experts' traffic hides beside other work.
         """
         whole, name = self.communication, self.category.name.lower()
         if name in overlaps:
-            first = 0.0 if self.category == Category.EP else 1 / len(whole.ranks)
+            ringed = self.category == Category.TP and whole.kind != "all_reduce"
+            first = 0.0 if self.category == Category.EP or ringed else 1 / len(whole.ranks)
             hidden = replace(whole, size_bytes=whole.size_bytes * (1 - first) * self.hidden_frac)
             return hidden, replace(whole, size_bytes=whole.size_bytes - hidden.size_bytes)
         if self.beside_gradients and f"{name}-gradients" in overlaps:

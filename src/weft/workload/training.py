@@ -16,13 +16,14 @@ from weft.workload.adapters import check_adapters, layer_adapter_parameters
 from weft.workload.chunks import Chunk, mirrored, recomputing, split_layers, uneven
 from weft.workload.divisions import check_divisions, micro_batches_of
 from weft.workload.experts import expert_shard
+from weft.workload.host import Host, check_offload, host_of, needed_host
 from weft.workload.layer import Shard
 from weft.workload.mapping import Mapping, resolve
 from weft.workload.outer_groups import grouped
 from weft.workload.pipeline import check as check_schedule
 from weft.workload.presets import model_of
 from weft.workload.program import Communication, Program
-from weft.workload.roofline import Kernels, generation_of, kernels_for
+from weft.workload.roofline import FORMATS, Kernels, generation_of, kernels_for
 from weft.workload.spec import Job
 from weft.workload.stack import Stack, load_stack
 from weft.workload.transformer import Transformer
@@ -33,7 +34,8 @@ class Plan:
     """A job resolved: everything the program generators and the memory model need.
 
     ``peak`` is the accelerator's published dense 16-bit FLOP/s, MFU's denominator; ``overlap_slowdown`` the fraction of
-    its rate that compute loses beside a collective; ``per_node`` the accelerators of a scale-up domain.
+    its rate that compute loses beside a collective; ``per_node`` the accelerators of a scale-up domain; ``host`` is
+    known wherever something is offloaded.
     ``chunks[stage][v]`` is what stage ``stage`` holds as its v-th virtual stage, or the stage and its counterpart from
     the end where DualPipe holds both.
     """
@@ -52,6 +54,7 @@ class Plan:
     overlap_slowdown: float
     per_node: int
     warnings: tuple[str, ...]
+    host: Host | None = None
 
     @property
     def gathers_per_layer(self) -> bool:
@@ -172,8 +175,10 @@ class Plan:
         return dense / self.state_ranks + experts / (self.expert_shards * self.copies)
 
     def optimizer_s(self, stage: int) -> float:
-        """Seconds of the optimizer on a stage: memory-bound over the parameters whose state the rank holds."""
-        moved = self.held_states(stage) * self.stack.optimizer_moved_bytes
+        """Seconds of the optimizer on a stage: memory-bound over the parameters whose state the rank itself holds."""
+        offload = self.job.offload
+        here = self.held_states(stage) * (1.0 if offload is None else 1.0 - offload.optimizer)
+        moved = here * self.stack.optimizer_moved_bytes
         return self.plain_kernels.stream(moved) + self.stack.step_overhead_s
 
     @property
@@ -208,6 +213,7 @@ def plan(
     mapping = grouped(resolve(job, accelerators), job.outer, sites)
     check_divisions(job, transformer, mapping, scale_up)
     check_adapters(job, transformer)
+    check_offload(job)
     generation = generation_of(catalog, accelerator)
     stack = load_stack(catalog, job.stack, generation, flash=job.flash_attention)
     if job.optimizer == "sgd":
@@ -216,6 +222,8 @@ def plan(
             stack,
             optimizer_state_bytes=stack.optimizer_state_bytes - 4.0,
             optimizer_moved_bytes=stack.optimizer_moved_bytes - 8.0,
+            offloaded_state_bytes=stack.offloaded_state_bytes - 4.0,
+            host_optimizer_bytes=stack.host_optimizer_bytes - 8.0,
         )
     sequence_parallel = job.parallelism.sequence_parallel
     shard = Shard(
@@ -227,8 +235,7 @@ def plan(
         mapping.tp > 1 if sequence_parallel is None else sequence_parallel and mapping.tp > 1,
         frozen=job.lora is not None,
     )
-    precision = "bf16" if job.precision in ("fp16", "bf16") else job.precision
-    if precision == "fp32":
+    if job.precision not in FORMATS:
         raise ConfigError(
             "training in fp32 has no measured kernel efficiencies; use bf16, fp16 or fp8", field="precision"
         )
@@ -257,7 +264,7 @@ def plan(
         transformer=transformer,
         mapping=mapping,
         stack=stack,
-        kernels=kernels_for(catalog, accelerator, precision, stack.gemm_x),
+        kernels=kernels_for(catalog, accelerator, job.precision, stack.gemm_x),
         plain_kernels=kernels_for(catalog, accelerator, "bf16", stack.gemm_x),
         shard=shard,
         micro_batches=micro_batches,
@@ -267,6 +274,7 @@ def plan(
         overlap_slowdown=_overlap_slowdown(catalog, generation, mapping, scale_up),
         per_node=scale_up,
         warnings=warnings,
+        host=host_of(accelerator) if job.offload is None else needed_host(accelerator),
     )
 
 

@@ -27,10 +27,12 @@ def party_of(
     slow: Sequence[Slow] = (),
     level: int = 0,
     weight: float = 1.0,
+    also: Sequence[Communication] = (),
 ) -> Party:
     """Return a job that runs on the accelerators from ``first`` on.
 
     Args:
+        also: communications that it does at other times than those of its program.
         base: the columns of the jobs before it.
         slow: hosts that are.
         level, weight: its traffic's priority and share.
@@ -46,16 +48,16 @@ def party_of(
         )
     found: dict[Sequence[int], Family] = {}
     families: dict[Communication, Family] = {}
-    for communication in program.communications:
+    for communication in (*program.communications, *also):
         ranks = communication.ranks
         if ranks not in found:
             groups = mapping.family(ranks)
             takers = groups[:, :1] if mapping.spans_stages(ranks) else groups
-            columns = (takers % mapping.columns + base).astype(np.int32)
+            columns = (mapping.column_of(takers) + base).astype(np.int32)
             found[ranks] = Family(groups + first, columns, (first << 20) + len(found), level, weight)
         families[communication] = found[ranks]
     slowness = _slowness(fabric, mapping, first, slow)
-    return Party(families, base, mapping.columns, slowness, len(program))
+    return Party(families, base, mapping.columns * mapping.outer, slowness, len(program))
 
 
 def _slowness(fabric: Fabric, mapping: Mapping, first: int, slow: Sequence[Slow]) -> NDArray[np.float64]:
@@ -73,23 +75,5 @@ def _slowness(fabric: Fabric, mapping: Mapping, first: int, slow: Sequence[Slow]
             raise ConfigError(f"{each.node} is no host or accelerator; name one", field=f"slow[{number}].node")
         own = named[(named >= first) & (named < first + mapping.ranks)] - first
         found[own] = np.maximum(found[own], each.factor)
-    return found.reshape(mapping.pp, mapping.columns)
-
-
-def repeated(program: Program, times: int) -> Program:
-    """Return a step done several times, each one once the rank's last operation of the one before has ended."""
-    last = {rank: op for op, rank in enumerate(program.rank)}
-    whole = Program(program.ranks, communications=program.communications)
-    for turn in range(times):
-        base = len(whole)
-        whole.rank += program.rank
-        whole.stream += program.stream
-        whole.category += program.category
-        whole.seconds += program.seconds
-        whole.communication += program.communication
-        whole.label += program.label
-        whole.dependencies += [
-            tuple([base + d for d in before]) if before or not turn else (base - len(program) + last[rank],)
-            for before, rank in zip(program.dependencies, program.rank, strict=True)
-        ]
-    return whole
+    by_group = found.reshape(mapping.outer, mapping.pp, mapping.columns)
+    return by_group.transpose(1, 0, 2).reshape(mapping.pp, -1)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from weft.collectives import Library
 from weft.engines.analytic import AnalyticEngine
 from weft.engines.executor import Execution, Progress, execute
-from weft.engines.expand import merge
+from weft.engines.expand import merge, repeated
 from weft.engines.fluid.engine import FluidEngine
 from weft.engines.fluid.link_use import LinkUse, Watch
-from weft.engines.fluid.parties import party_of, repeated
+from weft.engines.fluid.parties import party_of
 from weft.engines.fluid.prepare import Prepared, prepare
 from weft.engines.plans import plan_on
 from weft.engines.scenario import OtherJob, Scenario
@@ -20,6 +20,7 @@ from weft.errors import ConfigError
 from weft.fabric import Fabric
 from weft.fabric.routing_options import Routing
 from weft.files import read_model
+from weft.workload.outer_step import outer_program
 from weft.workload.program import Program
 from weft.workload.spec import Job
 from weft.workload.training import Plan, step_program
@@ -56,7 +57,9 @@ class FluidStep:
         progress: Progress | None = None,
     ) -> None:
         program = step_program(resolved)
-        parties = [party_of(fabric, resolved.mapping, program, first=scenario.first, slow=scenario.slow)]
+        self._exchange = outer_program(resolved)
+        between = self._exchange.communications if self._exchange is not None else ()
+        parties = [party_of(fabric, resolved.mapping, program, first=scenario.first, slow=scenario.slow, also=between)]
         self._others: list[Program] = []
         for other in others:
             one = step_program(other.plan)
@@ -87,8 +90,19 @@ class FluidStep:
         ran = self.run(micro_batches)
         return watch.use(self.engine, until_s=ran.span_s)
 
-    def run(self, micro_batches: int) -> Execution:
-        """Run a step with so many micro-batches.
+    def exchange_s(self) -> float | None:
+        """Seconds in which outer groups exchange what they learned, all at once and with nothing of the job beside it.
+
+        Raises:
+            InfeasibleError: it will never end.
+        """
+        if self._exchange is None:
+            return None
+        self.engine.reset()
+        return execute(self.prepared.expanded(self._exchange), self.engine).span_s
+
+    def run(self, micro_batches: int, steps: int = 1) -> Execution:
+        """Run a step with so many micro-batches, or several one after another.
 
         Raises:
             InfeasibleError: a communication will never end, because a part of the network is cut off.
@@ -96,6 +110,8 @@ class FluidStep:
         program = self.whole
         if micro_batches != self.plan.micro_batches:
             program = step_program(replace(self.plan, micro_batches=micro_batches))
+        if steps > 1:
+            program = repeated(program, steps)
         own = self.prepared.expanded(program)
         others = [self.prepared.expanded(each, 1 + number) for number, each in enumerate(self._others)]
         self.engine.reset()

@@ -12,8 +12,6 @@ Source: K. Qian et al., Alibaba HPN: a data center network for large language mo
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
@@ -21,25 +19,21 @@ from pydantic import Field
 from weft.errors import ConfigError
 from weft.fabric.builder import GraphBuilder
 from weft.fabric.clos import wire_clos
-from weft.fabric.clos_options import ClosOptions, Hardware, pick, resolve_hardware
-from weft.fabric.clos_size import ClosSize, ports_down, size_clos
+from weft.fabric.clos_options import resolve_hardware
 from weft.fabric.plan import Plan
 from weft.fabric.planes import LENGTHS_M
-from weft.fabric.rail_units import rail_units
+from weft.fabric.rail_units import UnitOptions, rail_units, size_units
 from weft.fabric.scale_out import ScaleOut
 from weft.fabric.tables import Kind
 
 SIDES = 2
 
 
-class Options(ClosOptions):
+class Options(UnitOptions):
     """What to write under ``scale_out`` with ``topology: dual_tor``."""
 
-    unit_nodes: int | None = Field(None, gt=0, description="nodes per unit; default: as many as a leaf takes")
     rails: int | None = Field(None, gt=0, description="rails; default: NICs per node; 1: all NICs on one leaf pair")
     planes: bool = Field(True, description="first and second ports have spines of their own")
-    tiers: Literal[2, 3] | None = Field(None, description="2 or 3 tiers of switches; default: the fewest that reach")
-    pod_units: int | None = Field(None, gt=0, description="units per pod (three tiers); default: as many as fit")
 
 
 def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[np.int32]) -> ScaleOut:
@@ -55,7 +49,15 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
         raise ConfigError(f"{rails} rails do not divide {plan.nics} NICs a node evenly", field="scale_out.rails")
     dealt = rail_units(plan, options, hardware, rails, options.unit_nodes)
     pairs, units, unit, rail, seat = dealt.leaves, dealt.units, dealt.unit, dealt.rail, dealt.seat
-    size = _size(options, hardware, dealt.leaf_ports, units, rails * pairs)
+    planes = SIDES if options.planes else 1
+    size = size_units(
+        options,
+        hardware,
+        dealt,
+        rails * pairs * SIDES // planes,
+        planes=planes,
+        way_out="use larger spines or fewer rails",
+    )
 
     pair = (unit * rails + rail) * pairs + seat
     side = np.arange(SIDES)
@@ -81,21 +83,3 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
         rail_leaf=unit * pairs + seat if rails > 1 else None,
         reduces=options.in_network_reduction,
     )
-
-
-def _size(options: Options, hardware: Hardware, leaf_ports: int, units: int, unit_pairs: int) -> ClosSize:
-    """Size the planes, or the one network, of units with ``unit_pairs`` leaf pairs each; pods hold whole units."""
-    planes = SIDES if options.planes else 1
-    unit_leaves = unit_pairs * SIDES // planes
-    leaves = units * unit_leaves
-    if options.tiers == 2 or (options.tiers is None and leaves <= hardware.reach):
-        return size_clos(leaves, leaf_ports, options, hardware, planes=planes)
-    down = ports_down(hardware.radix["spine"], pick(options.oversubscription, "spine", 1.0))
-    pod_units = options.pod_units or down // unit_leaves
-    if pod_units < 1:
-        raise ConfigError(
-            f"a unit has {unit_leaves} leaves in a plane, a spine {down} ports down; use larger spines or fewer rails",
-            field="scale_out.switch" if options.radix is None else "scale_out.radix",
-        )
-    pod_leaves = pod_units * unit_leaves
-    return size_clos(leaves, leaf_ports, options, hardware, planes=planes, pod_leaves=pod_leaves, three_tiers=True)

@@ -10,8 +10,6 @@ Insights into DeepSeek-V3, ISCA 2025, for planes.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
@@ -19,10 +17,9 @@ from pydantic import Field
 from weft.errors import ConfigError
 from weft.fabric.builder import GraphBuilder
 from weft.fabric.clos import wire_clos
-from weft.fabric.clos_options import ClosOptions, Hardware, pick, resolve_hardware
-from weft.fabric.clos_size import ClosSize, ports_down, size_clos
+from weft.fabric.clos_options import resolve_hardware
 from weft.fabric.plan import Plan
-from weft.fabric.rail_units import rail_units
+from weft.fabric.rail_units import UnitOptions, rail_units, size_units
 from weft.fabric.scale_out import ScaleOut
 from weft.fabric.tables import Kind
 
@@ -30,14 +27,11 @@ from weft.fabric.tables import Kind
 LENGTHS_M = {"leaf": 15.0, "spine": 30.0, "core": 100.0}
 
 
-class Options(ClosOptions):
+class Options(UnitOptions):
     """What to write under ``scale_out`` with ``topology: rail_optimised``."""
 
-    unit_nodes: int | None = Field(None, gt=0, description="nodes per scalable unit; default: as many as a leaf takes")
     rails: int | None = Field(None, gt=0, description="rails; default: NICs per node, or per compute tray of a rack")
     planes: bool = Field(False, description="each rail has spines of its own")
-    tiers: Literal[2, 3] | None = Field(None, description="2 or 3 tiers of switches; default: the fewest that reach")
-    pod_units: int | None = Field(None, gt=0, description="units per pod (three tiers); default: as many as fit")
 
 
 def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[np.int32]) -> ScaleOut:
@@ -52,7 +46,14 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
     dealt = rail_units(plan, options, hardware, rails, options.unit_nodes)
     rail_leaves, units, unit, rail, seat = dealt.leaves, dealt.units, dealt.unit, dealt.rail, dealt.seat
     planes = rails if options.planes else 1
-    size = _size(options, hardware, dealt.leaf_ports, units, rails * rail_leaves // planes, planes)
+    size = size_units(
+        options,
+        hardware,
+        dealt,
+        rails * rail_leaves // planes,
+        planes=planes,
+        way_out="use larger spines, fewer rails, or planes: true",
+    )
 
     if options.planes:
         leaf_of_port = (rail * units + unit) * rail_leaves + seat
@@ -76,24 +77,6 @@ def build(plan: Plan, options: Options, graph: GraphBuilder, ports: npt.NDArray[
         rail_leaf=unit * rail_leaves + seat,
         reduces=options.in_network_reduction,
     )
-
-
-def _size(options: Options, hardware: Hardware, leaf_ports: int, units: int, unit_leaves: int, planes: int) -> ClosSize:
-    """Size one plane of ``units`` units with ``unit_leaves`` leaves each; pods hold whole units."""
-    leaves = units * unit_leaves
-    three = options.tiers == 3 or (options.tiers is None and leaves > hardware.reach)
-    if not three:
-        return size_clos(leaves, leaf_ports, options, hardware, planes=planes)
-    down = ports_down(hardware.radix["spine"], pick(options.oversubscription, "spine", 1.0))
-    pod_units = options.pod_units or down // unit_leaves
-    if pod_units < 1:
-        raise ConfigError(
-            f"a unit has {unit_leaves} leaves, a spine {down} ports down; "
-            "use larger spines, fewer rails, or planes: true",
-            field="scale_out.switch" if options.radix is None else "scale_out.radix",
-        )
-    pod_leaves = pod_units * unit_leaves
-    return size_clos(leaves, leaf_ports, options, hardware, planes=planes, pod_leaves=pod_leaves, three_tiers=True)
 
 
 def _rails(plan: Plan, options: Options) -> int:
