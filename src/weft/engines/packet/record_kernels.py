@@ -296,6 +296,7 @@ WORLD = np.dtype(
         ("window_rows", i8),  # columns of the tables of sequence numbers, a power of two
         ("notify_ps", i8),  # least time between congestion notifications of a flow
         ("stop_on_end", i8),  # come back whenever a flow ends
+        ("ends_at_receipt", i8),  # flows end when all is received, not when all is acknowledged
         ("int_hops", i8),  # telemetry records a packet carries
         # sizes
         ("edges", i8),
