@@ -9,6 +9,7 @@ import numpy as np
 from weft.engines.packet import balance_kernels, code_kernels
 from weft.engines.packet import record_kernels as record
 from weft.engines.packet.constants import control_constants
+from weft.engines.packet.flow_rows import PS, fill
 from weft.engines.packet.flows import Flows
 from weft.engines.packet.loop_kernels import SLACK
 from weft.engines.packet.memory_kernels import announce
@@ -16,7 +17,6 @@ from weft.engines.packet.network import PacketNetwork
 from weft.engines.packet.transport import NUMBERED, Settings
 from weft.routing.hashing import Hashing
 
-PS = 1e12  # a second
 _LINE = 64  # bytes of a cache line
 _QUANTUM = 256  # bytes of credit
 _UNLIMITED = 1 << 60
@@ -44,7 +44,7 @@ class Tables:
         self.network, self.settings, self.flows = network, settings, flows
         self.world = self._world()
         w = self.world[0]
-        slots = min(len(flows), max(16, 2 * network.hosts))
+        slots = max(16, min(len(flows), 2 * network.hosts))
         w.free_slot, w.edges, w.flows = slots, len(network.edge_switch), len(flows)
         self.rows: dict[str, Any] = (
             self._ports() | self._packets() | self._flows() | self._slots(slots) | self._routes() | self._triggers()
@@ -79,7 +79,7 @@ class Tables:
         w.early = t.switch_choice == "hashed" and t.way == "minimal"
         w.flowlet_ps, w.ack_every = int(t.flowlet_s * PS), t.ack_every_bytes
         w.rto_ps, w.gap_packets = int(s.rto_s * PS), s.gap_packets
-        w.window_rows = _window_rows(4 * s.window_x * s.bdp_bytes / t.mtu_bytes)
+        w.window_rows = _window_rows(4 * s.window_x * s.widest_bytes / t.mtu_bytes)
         w.window = w.window_rows - 64
         w.control_per_data = 10
         w.max_window = int(s.window_x * s.bdp_bytes)
@@ -194,25 +194,8 @@ class Tables:
 
     def _flows(self) -> dict[str, Any]:
         flows, net, w, s = self.flows, self.network, self.world[0], self.settings
-        t = s.transport
         senders, receivers = records(len(flows), record.SENDER), records(len(flows), record.RECEIVER)
-        payload = t.mtu_bytes - t.header_bytes
-        senders.src, senders.dst, senders.bytes = flows.src, flows.dst, flows.size_bytes
-        senders.packets = -(-flows.size_bytes // payload)
-        senders.last_size = flows.size_bytes - (senders.packets.astype(np.int64) - 1) * payload + t.header_bytes
-        priority = np.zeros(len(flows), np.int64) if flows.priority is None else flows.priority
-        senders.level = 1 + priority * t.lanes
-        senders.slot = senders.next = -1
-        most = np.floor(s.window_x * s.rtt_s * net.rate_Bps[flows.src])
-        senders.cwnd = most if t.window_bytes is None else t.window_bytes
-        if t.control == "none" and t.receiver_driven and t.window_bytes is None:
-            senders.cwnd = 1e18  # credit alone decides
-        senders.most_cwnd = most
-        senders.base_rtt_ps = w.network_rtt_ps
-        senders.waits = flows.waits
-        senders.start_ps = np.rint(flows.start_s * PS)
-        receivers.next = -1
-        receivers.notified_ps = -(1 << 62)
+        fill(senders, receivers, flows, net, s)
         at_once = np.flatnonzero(senders.waits == 0)
         at_once = at_once[np.argsort(senders.start_ps[at_once], kind="stable")]
         heap = records(2 * SLACK + 4 * len(flows) + 2 * net.hosts, record.EVENT)
@@ -261,10 +244,10 @@ class Tables:
         remembered = net.switches * len(self.flows) if t.switch_choice == "flowlets" else 1
         return {"places": places, "flowlets": records(remembered, record.FLOWLET)} | self.forwarding()
 
-    def forwarding(self, weight: Any = None) -> dict[str, Any]:
-        """Forwarding tables, for links of some weights."""
+    def forwarding(self, rate_x: Any = None) -> dict[str, Any]:
+        """Forwarding tables, where so much of each link's rate is left."""
         net = self.network
-        tables = net.tables(weight)
+        tables = net.tables(rate_x)
         hop_sets = records(max(1, len(tables.row)), record.HOPS)
         if len(tables.row):
             hop_sets.first, hop_sets.count = tables.row.T
@@ -303,27 +286,28 @@ class Tables:
         w = self.world[0]
         if w.free_packets < SLACK:
             old = len(self["packets"])
-            packets = self._longer("packets", old)
+            packets = self.longer("packets", old)
             packets.next[old:] = np.arange(old + 1, 2 * old + 1)
             packets.next[-1] = w.free_packet
             w.free_packet = old
             w.free_packets += old
             if w.int_hops:
-                self._longer("telemetry", old * int(w.int_hops))
+                self.longer("telemetry", old * int(w.int_hops))
         if w.heaped + SLACK > len(self["heap"]):
-            self._longer("heap", len(self["heap"]))
+            self.longer("heap", len(self["heap"]))
         rings = self["rings"]
         if (rings.tail - rings.head + SLACK > rings.mask + 1).any():
             self._grow_rings()
         if w.free_slot == 0:
             slots = len(self["free_slots"])
             for name in ("seqs", "came", "balances", "kept", "recycled", "penalties", "free_slots"):
-                self._longer(name, len(self[name]))
+                self.longer(name, len(self[name]))
             self["free_slots"].row[:slots] = np.arange(slots, 2 * slots)
             w.free_slot = slots
         self.announce()
 
-    def _longer(self, name: str, more: int) -> Any:
+    def longer(self, name: str, more: int) -> Any:
+        """Make a table longer by blank rows; the caller announces it."""
         old = self.rows[name]
         table = records(len(old) + more, old.dtype)
         table[: len(old)] = old

@@ -135,6 +135,7 @@ class Settings:
         transport: what was asked for.
         rtt_s: round trip of a full packet and its acknowledgement over the longest way, without queues.
         bdp_bytes: what the fastest host sends in it.
+        widest_bytes: the largest bandwidth-delay product of any way.
     """
 
     transport: Transport
@@ -151,6 +152,7 @@ class Settings:
     rto_s: float
     gap_packets: int
     window_x: float
+    widest_bytes: float
     grants_follow_marks: bool
     least_grant: float
 
@@ -160,8 +162,9 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
 
     The rules are those of the UEC reference simulator (htsim_uec), so that its runs can be compared with as they are.
     """
-    t, rate_Bps = transport, float(network.rate_Bps[: network.hosts].max())
-    links, latency_s = network.longest()
+    t, given = transport, network.reference
+    rate_Bps = float(network.rate_Bps[: network.hosts].max()) if given is None else given.rate_Bps
+    links, latency_s = network.longest() if given is None else (given.links, given.latency_s)
     rtt_s = 2 * latency_s + links * (t.mtu_bytes + t.control_bytes) / rate_Bps
     bdp = rtt_s * rate_Bps
     packets = math.ceil(round(bdp / t.mtu_bytes, 9))
@@ -190,6 +193,7 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
         rto_s=t.rto_s or 15e-6 + 6 * queue / rate_Bps,
         gap_packets=gap,
         window_x=1.5,
+        widest_bytes=bdp if given is None else max(bdp, given.widest_bytes),
         grants_follow_marks=(alone and oversubscription > 1) if follow is None else follow,
         least_grant=max(0.9 / max(1.0, oversubscription), 0.01),
     )
