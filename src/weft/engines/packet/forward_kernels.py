@@ -116,15 +116,15 @@ def _flowlet(w: World, p: int, node: int, first: int, count: int) -> int:
 
 @kernel
 def _detour(w: World, p: int, node: int, edge: int) -> None:
-    """Choose an edge to go by: a random one (Valiant), or that if its way is shorter by hops x queue (UGAL-L).
+    """Choose an edge to go by: a random one of the network (Valiant), or that if its way is shorter by hops x queue (UGAL-L).
 
     J. Kim et al., Technology-driven, highly-scalable Dragonfly topology, ISCA 2008: a router compares the queues of
     its own ports only.
     """
     edges = w.edges
-    via = below(w, edges)
-    if edge_switches(w, edge).row == node or via == edge or edge_switches(w, via).row == node:
-        return
+    via = below(w, w.detours)
+    if edge_switches(w, edge).row == node or via == edge or next_sets(w, node * edges + via).set < 0:
+        return  # there already, or no way round by it
     if w.way == UGAL:
         direct, round_about = next_sets(w, node * w.edges + edge).set, next_sets(w, node * w.edges + via).set
         near = shortest(w, hop_sets(w, direct).first, hop_sets(w, direct).count)

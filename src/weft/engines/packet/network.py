@@ -46,12 +46,14 @@ class Reference:
         latency_s: of a long way, from host to host.
         links: on it.
         widest_bytes: the largest bandwidth-delay product of all ways.
+        switches: the first so many are of the network that this is about; detours lead by no others.
     """
 
     rate_Bps: float
     latency_s: float
     links: int
     widest_bytes: float
+    switches: int
 
 
 @dataclass(frozen=True)

@@ -300,6 +300,7 @@ WORLD = np.dtype(
         ("int_hops", i8),  # telemetry records a packet carries
         # sizes
         ("edges", i8),
+        ("detours", i8),  # edges that packets may go by: the first so many
         ("flows", i8),
         ("heap_rows", i8),
         ("ended_rows", i8),

@@ -46,6 +46,8 @@ class Tables:
         w = self.world[0]
         slots = max(16, min(len(flows), 2 * network.hosts))
         w.free_slot, w.edges, w.flows = slots, len(network.edge_switch), len(flows)
+        known = network.reference
+        w.detours = w.edges if known is None else np.searchsorted(network.edge_switch, known.switches)
         self.rows: dict[str, Any] = (
             self._ports() | self._packets() | self._flows() | self._slots(slots) | self._routes() | self._triggers()
         )
