@@ -116,7 +116,7 @@ def _flowlet(w: World, p: int, node: int, first: int, count: int) -> int:
 
 @kernel
 def _detour(w: World, p: int, node: int, edge: int) -> None:
-    """Choose an edge to go by: a random one of the network (Valiant), or that if its way is shorter by hops x queue (UGAL-L).
+    """Choose an edge to go by: a random one (Valiant), or that if its way is shorter by hops x queue (UGAL-L).
 
     J. Kim et al., Technology-driven, highly-scalable Dragonfly topology, ISCA 2008: a router compares the queues of
     its own ports only.

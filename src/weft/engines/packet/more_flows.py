@@ -31,12 +31,11 @@ class FlowRows:
         self._tables = tables
         self._free: list[int] = []
 
-    def add(self, flows: Flows, now_ps: int) -> Ints:
+    def add(self, flows: Flows) -> Ints:
         """Start flows, now or later; return their rows, int64[flows].
 
         Args:
-            flows: checked; without triggers.
-            now_ps: the time; the simulation is not beyond it.
+            flows: checked; without triggers. What would start before now starts now.
         """
         tables, count = self._tables, len(flows)
         rows = np.array(self._taken(count), np.int64)
@@ -45,10 +44,8 @@ class FlowRows:
         senders.timer = tables["senders"].timer[rows]
         tables["senders"][rows], tables["receivers"][rows] = senders, receivers
         tables["control"].reshape(-1, WORDS)[rows] = 0
-        w = tables.world[0]
         self._room_for_events(count)
-        w.now = max(int(w.now), now_ps)
-        self._start(rows, np.maximum(np.rint(flows.start_s * PS).astype(np.int64), int(w.now)))
+        self._start(rows, np.maximum(np.rint(flows.start_s * PS).astype(np.int64), int(tables.world[0].now)))
         return rows
 
     def _start(self, rows: Ints, start_ps: Ints) -> None:

@@ -120,6 +120,12 @@ class FabricNetwork:
         latency_s, per_byte_s = self._ways(src, dst)
         return 2 * latency_s + per_byte_s * (transport.mtu_bytes + transport.control_bytes)
 
+    def links_between(self, src: Ints, dst: Ints) -> Ints:
+        """Return how many links the shortest ways between hosts have, int64[pairs]."""
+        net = self.network
+        edge = np.searchsorted(net.edge_switch, net.host_switch[dst])
+        return net.tables().hops[net.host_switch[src], edge].astype(np.int64) + 2
+
     def _ways(self, src: Ints, dst: Ints) -> tuple[FloatArray, FloatArray]:
         """Latencies, and seconds a byte takes to be sent on all links of the way in turn."""
         net, hosts = self.network, self.network.hosts
@@ -138,7 +144,7 @@ class FabricNetwork:
             at[moving] = net.link_dst[port - 2 * hosts]
 
 
-def of_fabric(fabric: Fabric, routing: Routing | None = None, *, reducers: IntArray = np.empty(0, np.int64)) -> FabricNetwork:
+def of_fabric(fabric: Fabric, routing: Routing | None = None, *, reducers: IntArray | None = None) -> FabricNetwork:
     """Make a fabric's packet network, with all links as they were built.
 
     Args:
@@ -153,7 +159,8 @@ def of_fabric(fabric: Fabric, routing: Routing | None = None, *, reducers: IntAr
     check_policy(asked)
     chosen = asked.model_copy(update={"flowlets": 1}) if asked.policy == "flowlet" else asked
     capacity_Bps, latency_s = link_state(fabric, None, None)
-    parts = parts_of(fabric, capacity_Bps, latency_s, np.asarray(reducers, np.int64))
+    adding = np.empty(0, np.int64) if reducers is None else np.asarray(reducers, np.int64)
+    parts = parts_of(fabric, capacity_Bps, latency_s, adding)
     rate_Bps = parts.rates(capacity_Bps)
     bare = PacketNetwork(
         name=fabric.name,
@@ -166,8 +173,9 @@ def of_fabric(fabric: Fabric, routing: Routing | None = None, *, reducers: IntAr
         host_names=parts.host_names,
         weighted=asked.weighted,
     )
-    reference = _reference(bare, parts)
-    return FabricNetwork(fabric, chosen, replace(bare, reference=reference, buffer_x=_buffers(bare, parts, reference)), parts)
+    known = _reference(bare, parts)
+    network = replace(bare, reference=known, buffer_x=_buffers(bare, parts, known))
+    return FabricNetwork(fabric, chosen, network, parts)
 
 
 def check_policy(routing: Routing) -> None:

@@ -172,7 +172,7 @@ def _nic_ports(fabric: Fabric, graph: SwitchGraph, hosts: _Hosts, host_of_cable:
 
 
 def _switch_links(fabric: Fabric, graph: SwitchGraph) -> tuple[Ints, Ints, Ints]:
-    """Links between switches, those that light crosses by optical switches too: (rows, from, to), i ^ 1 the way back."""
+    """Links between switches, those through optical switches too: (rows, from, to); i ^ 1 is the way back."""
     links = fabric.links
     src, dst = graph.number[links.src], graph.number[links.dst]
     cable = np.flatnonzero((src[::2] >= 0) & (dst[::2] >= 0))

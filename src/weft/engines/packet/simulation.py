@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.engines.packet import code_kernels
+from weft.engines.packet.flow_rows import PS
 from weft.engines.packet.flows import Flows
 from weft.engines.packet.loop_kernels import run
 from weft.engines.packet.more_flows import FlowRows
 from weft.engines.packet.network import PacketNetwork
-from weft.engines.packet.tables import PS, Tables
+from weft.engines.packet.tables import Tables
 from weft.engines.packet.transport import Transport, settle
 
 _NEVER = int(np.iinfo(np.int64).max) - 1
@@ -49,18 +50,17 @@ class Simulation:
         """Where the simulation is."""
         return float(self.world.now) / PS
 
-    def add(self, flows: Flows, now_s: float) -> npt.NDArray[np.int64]:
-        """Start more flows, each at its start; return their rows in the tables.
+    def add(self, flows: Flows) -> npt.NDArray[np.int64]:
+        """Start more flows, each at its start or now, if that is later; return their rows in the tables.
 
         Args:
             flows: without triggers; rows of flows that have ended and left no trace are used again.
-            now_s: the time; not before `now_s`.
 
         Raises:
             ConfigError: flows name hosts that are not there, or their sizes cannot be simulated.
         """
         payload = self.settings.transport.mtu_bytes - self.settings.transport.header_bytes
-        return self._rows.add(flows.checked(self.network.hosts, payload), round(now_s * PS))
+        return self._rows.add(flows.checked(self.network.hosts, payload))
 
     @property
     def ended(self) -> npt.NDArray[np.int64]:

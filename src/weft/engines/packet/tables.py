@@ -18,10 +18,10 @@ from weft.engines.packet.transport import NUMBERED, Settings
 from weft.routing.hashing import Hashing
 
 _LINE = 64  # bytes of a cache line
-_QUANTUM = 256  # bytes of credit
+QUANTUM_BYTES = 256  # of credit
 _UNLIMITED = 1 << 60
 #: Of line rate, that receivers grant (EQDS paces at 0.99, V. Olteanu et al., NSDI 2022).
-_GRANTED = 0.99
+GRANTED = 0.99
 
 
 def records(count: int, dtype: np.dtype[Any]) -> Any:
@@ -38,6 +38,7 @@ class Tables:
     Attributes:
         world: one record.
         rows: tables by name.
+        credit: int64[ports], bytes of buffer behind each port, a lane.
     """
 
     def __init__(self, network: PacketNetwork, settings: Settings, flows: Flows) -> None:
@@ -88,7 +89,7 @@ class Tables:
         w.network_rtt_ps = int(s.rtt_s * PS)
         w.xoff, w.xon, w.headroom = s.xoff_bytes, s.xon_bytes, s.headroom_bytes
         w.shared, w.shared_alpha = t.shared_bytes or 0, t.shared_alpha
-        w.grant_quanta, w.least_rate = 4 * 4096 // _QUANTUM, s.least_grant
+        w.grant_quanta, w.least_rate = 4 * 4096 // QUANTUM_BYTES, s.least_grant
         w.notify_ps = int(50e-6 * PS) if t.control == "dcqcn" else 0
         w.int_hops = self.network.longest()[0] if t.control == "hpcc" else 0
         return world
@@ -121,7 +122,8 @@ class Tables:
             ports.cut = self._cuts()
         queues, inlets = records(net.ports * classes, record.QUEUE), records(net.ports * classes, record.INLET)
         queues.head = queues.tail = -1
-        inlets.credit = np.repeat(self._credit(), classes)
+        self.credit = self._credit()
+        inlets.credit = np.repeat(self.credit, classes)
         switches = records(net.switches, record.SWITCH)
         switches.salt = Hashing(t.seed + 1).salts(net.switches)
         quanta = records(classes, record.QUANTUM)
@@ -182,7 +184,7 @@ class Tables:
         hosts.port = np.arange(net.hosts)
         for name in ("head", "tail", "pull_head", "pull_tail", "idle_head", "idle_tail"):
             hosts[name] = -1
-        hosts.ps_per_quantum = _QUANTUM * PS / net.rate_Bps[: net.hosts] / _GRANTED
+        hosts.ps_per_quantum = QUANTUM_BYTES * PS / net.rate_Bps[: net.hosts] / GRANTED
         hosts.rate = 1.0
         return hosts
 
