@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ class Fixed:
     def start(self, token: int, communication: Communication, now_s: float) -> None:
         self.flying.append((now_s + communication.size_bytes, token))
 
-    def peek(self) -> float:
+    def peek(self, limit_s: float = math.inf) -> float:
         return min(self.flying, default=(float("inf"), 0))[0]
 
     def pop(self) -> tuple[float, int]:

@@ -25,7 +25,7 @@ class FixedEngine:
         self.started.append((now_s, communication))
         heapq.heappush(self.flying, (now_s + self.alone_s(communication), token))
 
-    def peek(self) -> float:
+    def peek(self, limit_s: float = math.inf) -> float:
         return self.flying[0][0] if self.flying else math.inf
 
     def pop(self) -> tuple[float, int]:

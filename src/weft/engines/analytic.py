@@ -56,7 +56,7 @@ class AnalyticEngine:
         """Put a communication in flight."""
         heapq.heappush(self._heap, (now_s + self.alone_s(communication), token))
 
-    def peek(self) -> float:
+    def peek(self, limit_s: float = math.inf) -> float:
         """When the next communication ends."""
         return self._heap[0][0] if self._heap else math.inf
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 from weft.workload.program import Communication
@@ -25,8 +26,13 @@ class Engine(Protocol):
         """Put a communication in flight at ``now_s``; ``token`` names it."""
         ...
 
-    def peek(self) -> float:
-        """When the engine next has something to do if nothing else starts; infinity when that is never."""
+    def peek(self, limit_s: float = math.inf) -> float:
+        """When the engine next has something to do if nothing else starts; infinity when that is never.
+
+        Args:
+            limit_s: nothing else starts before then. An engine that can only find out by going on goes on so far, and
+                says infinity where nothing ends by then; others need not care.
+        """
         ...
 
     def pop(self) -> tuple[float, int]:

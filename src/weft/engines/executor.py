@@ -96,7 +96,8 @@ def _run_events(
                 compute.crowd(op, now, 1)
                 if joined.complete(op):
                     engine.start(op, program.communications[index], now)
-        compute_end, engine_end = compute.peek(), engine.peek()
+        compute_end = compute.peek()
+        engine_end = engine.peek(compute_end)
         if math.isinf(compute_end) and math.isinf(engine_end):
             if stuck := engine.stuck():
                 raise InfeasibleError(stuck)

@@ -30,8 +30,9 @@ from weft.workload.training import Plan, step_program
 if TYPE_CHECKING:
     from weft.engines.fluid.link_use import LinkUse
     from weft.engines.fluid.step import FluidStep
+    from weft.engines.packet.transport import Transport
 
-ENGINES = ("analytic", "fluid")
+ENGINES = ("analytic", "fluid", "packet")
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ def run_step(
     watch: bool = False,
     algorithms: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    transport: Transport | None = None,
 ) -> StepRun:
     """Run one step.
 
@@ -123,11 +125,12 @@ def run_step(
         engine: one of `ENGINES`.
         fold: let one stand for all that the network treats alike, and leave out micro-batches that only repeat the
             pipeline's steady state; the answer is the same.
-        scenario: faults, slow hosts, background traffic and other jobs; the fluid engine's only.
-        routing: how flows find their way, instead of what the cluster file says; the fluid engine's only.
+        scenario: faults, slow hosts, background traffic and other jobs; not for the closed form.
+        routing: how flows find their way, instead of what the cluster file says; not for the closed form.
         watch: also tell how links were used, which takes another run; the fluid engine's only.
         algorithms: by kind of collective, the algorithm to use where it can be; the closed form's only.
         progress: told how far the run is.
+        transport: how hosts and switches treat packets; the packet engine's only.
 
     Raises:
         ConfigError: the job is not possible on this fabric, or the engine knows nothing of a scenario or routing.
@@ -136,6 +139,8 @@ def run_step(
     """
     if engine not in ENGINES:
         raise UnknownName("engine", engine, ENGINES)
+    if transport is not None and engine != "packet":
+        raise ConfigError(f"the {engine} engine has no packets and no transport; use the packet engine", field="engine")
     resolved = plan_on(fabric, job)
     memory = _memory(fabric, resolved)
     library = load_library(library_for(fabric.accelerator), fabric.catalog)
@@ -145,6 +150,18 @@ def run_step(
             raise ConfigError(f"the closed form knows nothing of {what}; use the fluid engine", field="engine")
         runner: _Runner = _AnalyticStep(fabric, library, resolved, algorithms)
         fluid, repeats = None, True
+    elif engine == "packet":
+        if job.outer is not None:
+            raise ConfigError("the packet engine knows nothing of outer steps; use the fluid engine", field="outer")
+        if watch:
+            raise ConfigError("only the fluid engine tells how links were used", field="engine")
+        from weft.engines.packet.step import PacketStep
+
+        known = scenario or Scenario()
+        runner = PacketStep(
+            fabric, library, resolved, scenario=known, routing=routing, transport=transport, progress=progress
+        )
+        fluid, repeats = None, False
     else:
         from weft.engines.fluid.step import fluid_step
 

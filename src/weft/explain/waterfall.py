@@ -130,7 +130,7 @@ class _Instant:
         """Never asked: what takes no time needs no events."""
         raise NotImplementedError
 
-    def peek(self) -> float:
+    def peek(self, limit_s: float = math.inf) -> float:
         """Nothing is in flight."""
         return math.inf
 

@@ -70,6 +70,20 @@ class Router:
         Raises:
             ConfigError: a row is no such node, or the columns differ in length.
         """
+        legs, target = self.legs(src, dst, keys)
+        within = self._scale_up.between(np.asarray(src, np.int32)[legs.flow], target, legs.key)
+        return self._joined(len(src), legs, within, self._across(legs))
+
+    def legs(self, src: IntArray, dst: IntArray, keys: IntArray | None = None) -> tuple[Legs, npt.NDArray[np.int32]]:
+        """Return the parts of flows from port to port, and what each does inside the source's domain.
+
+        Args:
+            src, dst, keys: as in `route`.
+
+        Returns:
+            The parts, and int32[legs], the node row to which each goes inside the domain: all of its way, or the way to
+            the accelerator it leaves by; the source's own where it goes nowhere.
+        """
         src, dst = self._checked(src), self._checked(dst)
         connection = np.zeros(len(src), np.int64) if keys is None else np.asarray(keys)
         if not len(src) == len(dst) == len(connection):
@@ -78,13 +92,10 @@ class Router:
         near = self._domain[src]
         inside = (src == dst) | ((near >= 0) & (near == self._domain[dst]))
         legs = self._legs(src, dst, key, inside)
-        # what each leg does inside the source's domain: all of its way, or the way to the accelerator it leaves by
-        stays = inside[legs.flow]
-        target = np.where(stays, dst[legs.flow], src[legs.flow])
+        target = np.where(inside[legs.flow], dst[legs.flow], src[legs.flow])
         relayed = legs.via >= 0
         target[relayed] = self._rows[legs.via[relayed]]
-        within = self._scale_up.between(src[legs.flow], target.astype(np.int32), legs.key)
-        return self._joined(len(src), legs, within, self._across(legs))
+        return legs, target.astype(np.int32)
 
     def _legs(self, src: IntArray, dst: IntArray, key: npt.NDArray[np.uint64], inside: npt.NDArray[np.bool_]) -> Legs:
         """Return the legs of all flows; flows inside a domain have one that meets no port."""

@@ -26,7 +26,7 @@ def add_background(carrier: Carrier, background: Background, number: int) -> int
         ConfigError: it names accelerators that are not there.
     """
     fabric = carrier.fabric
-    src, dst = _pairs(fabric, background, f"background[{number}]")
+    src, dst = pairs_of(fabric, background, f"background[{number}]")
     rows = fabric.rows(Kind.ACCELERATOR)
     nobody = np.empty((len(src), 0), np.int32)
     family = Family(np.stack([src, dst], axis=1), nobody, _KEYS + number, background.priority, background.weight)
@@ -42,8 +42,12 @@ def events_of(background: Background, transfers: NDArray[np.int64]) -> list[Even
     return found
 
 
-def _pairs(fabric: Fabric, background: Background, field: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Accelerators that send, and to whom."""
+def pairs_of(fabric: Fabric, background: Background, field: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return accelerators that send, and to whom, by number.
+
+    Raises:
+        ConfigError: it names accelerators that are not there; ``field`` is what the entry is called.
+    """
     if background.pattern == "pairs":
         ends = np.array([[_accelerator(fabric, name, field) for name in pair] for pair in background.pairs])
         if (ends[:, 0] == ends[:, 1]).any():

@@ -67,7 +67,7 @@ class FluidEngine:
         self._flights[token] = _Flight(carried)
         heapq.heappush(self._waiting, (now_s + carried.delay_s, token))
 
-    def peek(self) -> float:
+    def peek(self, limit_s: float = math.inf) -> float:
         """When something next begins, ends or changes."""
         return min(self._change_s, self.network.peek(), self._begin_s, self._other_s)
 

@@ -133,8 +133,20 @@ def fluid_step(
 ) -> FluidStep:
     """Prepare a job's step, and those of the jobs that a scenario puts beside it.
 
-    Another job does as many steps as fit into one of ours by the closed form, and one more to be still at it when ours
-    ends late.
+    Raises:
+        ConfigError: a job's file is wrong, or it does not fit where it is put.
+    """
+    others = beside(fabric, library, resolved, scenario)
+    return FluidStep(
+        fabric, library, resolved, scenario=scenario, routing=routing, whole=whole, others=others, progress=progress
+    )
+
+
+def beside(fabric: Fabric, library: Library, resolved: Plan, scenario: Scenario) -> list[Beside]:
+    """Return the jobs that a scenario puts beside another.
+
+    Each does as many steps as fit into one of ours by the closed form, and one more to be still at it when ours ends
+    late.
 
     Raises:
         ConfigError: a job's file is wrong, or it does not fit where it is put.
@@ -150,9 +162,7 @@ def fluid_step(
         plan = plan_on(fabric, spec)
         others.append(Beside(job, plan, 1 + math.ceil(own_s / _alone_s(fabric, library, plan))))
     _check_apart(scenario, resolved, others)
-    return FluidStep(
-        fabric, library, resolved, scenario=scenario, routing=routing, whole=whole, others=others, progress=progress
-    )
+    return others
 
 
 def _alone_s(fabric: Fabric, library: Library, resolved: Plan) -> float:

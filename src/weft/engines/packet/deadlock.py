@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from weft.engines.packet import code_kernels as code
+from weft.engines.packet.flow_rows import PS
 from weft.engines.packet.network import PacketNetwork
-from weft.engines.packet.tables import PS, Tables
+from weft.engines.packet.tables import Tables
 from weft.errors import DeadlockError
 
 _SHOWN = 8  # links that a message names

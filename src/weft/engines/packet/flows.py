@@ -40,6 +40,8 @@ class Flows:
         triggers: what starts flows.
         fires: (flow, trigger): the flow's end counts for the trigger.
         names: of flows, for people.
+        rtt_s: float64[flows], round trips without queues; None: all that of the longest way.
+        pace_Bps: float64[flows], most that each puts on the wire, headers included; infinite where there is no limit.
     """
 
     src: Ints
@@ -50,6 +52,8 @@ class Flows:
     triggers: Sequence[Trigger] = ()
     fires: Sequence[tuple[int, int]] = ()
     names: Sequence[str] = ()
+    rtt_s: npt.NDArray[np.float64] | None = None
+    pace_Bps: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.src)

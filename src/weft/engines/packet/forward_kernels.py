@@ -132,8 +132,7 @@ def _detour(w: World, p: int, node: int, edge: int) -> None:
     J. Kim et al., Technology-driven, highly-scalable Dragonfly topology, ISCA 2008: a router compares the queues of
     its own ports only.
     """
-    edges = w.edges
-    via = below(w, edges)
+    via = below(w, w.detours)
     if edge_switches(w, edge).row == node or via == edge or edge_switches(w, via).row == node:
         return
     direct, round_about = next_sets(w, node * w.edges + edge).set, next_sets(w, node * w.edges + via).set

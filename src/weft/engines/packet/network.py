@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from weft.engines.packet.table_kernels import FAR, count_sets, hops_to
+from weft.engines.packet.table_kernels import FAR, capacity_beyond, count_sets, hops_to
 from weft.errors import ConfigError
 
 Floats = npt.NDArray[np.float64]
@@ -38,6 +38,25 @@ class Tables:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What a transport's sizes and times follow from, where that is not the fastest host and the longest way.
+
+    Attributes:
+        rate_Bps: of a host.
+        latency_s: of a long way, from host to host.
+        links: on it.
+        widest_bytes: the largest bandwidth-delay product of all ways.
+        switches: the first so many are of the network that this is about; detours lead by no others.
+    """
+
+    rate_Bps: float
+    latency_s: float
+    links: int
+    widest_bytes: float
+    switches: int
+
+
+@dataclass(frozen=True)
 class PacketNetwork:
     """A network of hosts and switches.
 
@@ -51,6 +70,8 @@ class PacketNetwork:
         buffer_x: float64[ports], part of the buffers that a port has; None where all have all.
         loss: float64[ports], probability a byte of being lost on the wire.
         retry_s: float64[ports], time of a link-level retry after a loss; 0 where packets are lost.
+        reference: what a transport's sizes follow from; None: the fastest host and the longest way.
+        weighted: next hops get shares by the capacity beyond them (WCMP); otherwise all the same.
     """
 
     name: str
@@ -64,6 +85,8 @@ class PacketNetwork:
     buffer_x: Floats | None = None
     loss: Floats | None = None
     retry_s: Floats | None = None
+    reference: Reference | None = None
+    weighted: bool = False
     _cache: dict[bytes, Tables] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -116,29 +139,31 @@ class PacketNetwork:
         link = port - 2 * self.hosts
         return f"{self.switch_name(int(self.link_src[link]))} -> {self.switch_name(int(self.link_dst[link]))}"
 
-    def tables(self, weight: npt.NDArray[np.integer] | None = None) -> Tables:
+    def tables(self, rate_x: Floats | None = None) -> Tables:
         """Return shortest-path tables.
 
         Args:
-            weight: int[links], how often a link stands in a set, its share of the hashed traffic; 0 is not used.
-                Default: once each.
+            rate_x: float64[links], what is left of each link's rate; 0 is not used. Default: all of it.
         """
-        copies = np.ones(len(self.link_src), np.int32) if weight is None else np.asarray(weight, np.int32)
-        key = copies.tobytes()
+        rate_Bps = self.rate_Bps[2 * self.hosts :] * (1.0 if rate_x is None else rate_x)
+        key = (rate_Bps if self.weighted else rate_Bps > 0).tobytes()
         if key not in self._cache:
-            self._cache[key] = self._tables(copies)
+            self._cache[key] = self._tables(rate_Bps)
         return self._cache[key]
 
-    def _tables(self, copies: Ints) -> Tables:
+    def _tables(self, rate_Bps: Floats) -> Tables:
         edges, switches = self.edge_switch, self.switches
         hops = np.empty((switches, len(edges)), np.uint8)
         into, into_link = _sorted_by(self.link_dst, switches)
         out, out_link = _sorted_by(self.link_src, switches)
-        hops_to(edges, into, into_link, self.link_src, copies > 0, hops)
+        hops_to(edges, into, into_link, self.link_src, rate_Bps > 0, hops)
+        beyond = np.empty(hops.shape if self.weighted else (0, 0))
+        if self.weighted:
+            capacity_beyond(hops, out, out_link, self.link_dst, rate_Bps, beyond)
         next_set = np.empty((switches, len(edges)), np.int32)
-        rows, ports = np.empty((4 * switches + len(edges), 2), np.int32), np.empty(8 * len(copies) + 64, np.int32)
+        rows, ports = np.empty((4 * switches + len(edges), 2), np.int32), np.empty(8 * len(rate_Bps) + 64, np.int32)
         while True:
-            sets, used = count_sets(hops, out, out_link, self.link_dst, copies, next_set, rows, ports)
+            sets, used = count_sets(hops, out, out_link, self.link_dst, rate_Bps, beyond, next_set, rows, ports)
             if sets <= len(rows) and used <= len(ports):
                 break
             rows, ports = np.empty((2 * sets, 2), np.int32), np.empty(2 * used, np.int32)

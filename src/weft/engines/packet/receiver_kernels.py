@@ -29,6 +29,7 @@ from weft.engines.packet.event_kernels import at_time
 from weft.engines.packet.pool_kernels import make_packet
 from weft.engines.packet.port_kernels import enqueue
 from weft.engines.packet.record_kernels import World, came, hosts, idles, packets, receivers, senders, telemetry
+from weft.engines.packet.trigger_kernels import tell_end
 
 _ONE = np.uint64(1)
 IDLE_ROWS = 1024  # entries of a host's list of flows whose demand was met
@@ -74,6 +75,8 @@ def get_data(w: World, p: int) -> None:
             flow.asked = 0
         if flow.expected == sender.packets:
             sender.got_ps = w.now
+            if w.ends_at_receipt:
+                tell_end(w, f)
     else:
         _note(w, f, packet.seq)
     if marked or force or flow.pending >= w.ack_every:
@@ -252,6 +255,7 @@ def grant(w: World, h: int) -> None:
     """Give the next flow of a host its credit; those that asked for nothing get some ahead, up to a window."""
     host = hosts(w, h)
     while host.pull_head != NOTHING and senders(w, host.pull_head).state != RUNNING:
+        receivers(w, host.pull_head).in_pull = 0
         host.pull_head = receivers(w, host.pull_head).next
     if host.pull_head != NOTHING:
         f = int(host.pull_head)

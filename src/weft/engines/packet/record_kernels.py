@@ -312,9 +312,12 @@ WORLD = np.dtype(
         ("window_rows", i8),  # columns of the tables of sequence numbers, a power of two
         ("notify_ps", i8),  # least time between congestion notifications of a flow
         ("stop_on_end", i8),  # come back whenever a flow ends
+        ("ends_at_receipt", i8),  # flows end when all is received, not when all is acknowledged
         ("int_hops", i8),  # telemetry records a packet carries
         # sizes
         ("edges", i8),
+        ("host_rows", i8),
+        ("detours", i8),  # edges that packets may go by: the first so many
         ("flows", i8),
         ("heap_rows", i8),
         ("ended_rows", i8),

@@ -31,7 +31,6 @@ from weft.engines.packet.code_kernels import (
     PACE,
     RTS,
     RUNNING,
-    START,
     THROTTLE,
     TIMER,
     UNSENT,
@@ -42,18 +41,14 @@ from weft.engines.packet.port_kernels import begin, enqueue, may_send
 from weft.engines.packet.record_kernels import (
     World,
     came,
-    ended,
-    ends_first,
-    ends_trigger,
     free_slots,
     hosts,
     packets,
     ports,
     senders,
     seqs,
-    trigger_flows,
-    triggers,
 )
+from weft.engines.packet.trigger_kernels import tell_end
 
 QUANTUM = 256  # bytes of credit, as grants count it
 _ONE = np.uint64(1)
@@ -485,7 +480,7 @@ def _ask(w: World, f: int) -> None:
 
 @kernel
 def _end_flow(w: World, f: int) -> None:
-    """All has arrived: give the slot back and start what waited for this."""
+    """All has arrived and been acknowledged: give the slot back."""
     sender = senders(w, f)
     sender.state = DONE
     sender.end_ps = w.now
@@ -493,30 +488,5 @@ def _end_flow(w: World, f: int) -> None:
     w.free_slot += 1
     w.running -= 1
     w.done += 1
-    ended(w, w.ended_count).row = f
-    w.ended_count += 1
-    for i in range(ends_first(w, f).row, ends_first(w, f + 1).row):
-        activate(w, ends_trigger(w, i).row)
-
-
-@kernel
-def activate(w: World, t: int) -> None:
-    """Count towards a trigger; start what it holds back when it has been activated often enough."""
-    trigger = triggers(w, t)
-    trigger.have += 1
-    if trigger.each:  # one more flow each time
-        if trigger.next < trigger.end:
-            release_flow(w, trigger_flows(w, trigger.next).row)
-            trigger.next += 1
-    elif trigger.have == trigger.need:
-        for i in range(trigger.first, trigger.end):
-            release_flow(w, trigger_flows(w, i).row)
-
-
-@kernel
-def release_flow(w: World, f: int) -> None:
-    """One of the triggers that a flow waits for has fired."""
-    sender = senders(w, f)
-    sender.waits -= 1
-    if sender.waits == 0:
-        at_time(w, max(w.now, sender.start_ps), START, f)
+    if not w.ends_at_receipt:
+        tell_end(w, f)

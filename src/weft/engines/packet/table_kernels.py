@@ -12,6 +12,8 @@ import numpy.typing as npt
 from weft._jit import kernel
 
 FAR = 255  # hops to what cannot be reached
+_LEVELS = 8  # of shares
+_MOST = 1 << 16  # links of a set
 _KEPT = 64  # sets of a switch that are compared with a new one
 
 
@@ -50,12 +52,73 @@ def hops_to(
 
 
 @kernel
+def capacity_beyond(
+    hops: npt.NDArray[np.uint8],
+    indptr: npt.NDArray[np.int64],
+    link: npt.NDArray[np.int64],
+    dst: npt.NDArray[np.int32],
+    rate: npt.NDArray[np.float64],
+    beyond: npt.NDArray[np.float64],
+) -> None:
+    """Fill float64[switches, edges] with what shortest ways from each switch carry to each edge.
+
+    A next hop counts with its own link or what is beyond it, whichever is less (J. Zhou et al., WCMP, EuroSys 2014).
+    O(edges x (switches x hops + links)).
+
+    Args:
+        indptr, link: links out of each switch.
+        rate: float64[links], 0 for those that are down.
+    """
+    switches, edges = hops.shape
+    for e in range(edges):
+        farthest = 0
+        for s in range(switches):
+            beyond[s, e] = np.inf if hops[s, e] == 0 else 0.0
+            if hops[s, e] != FAR:
+                farthest = max(farthest, hops[s, e])
+        for distance in range(1, farthest + 1):
+            for s in range(switches):
+                if hops[s, e] != distance:
+                    continue
+                for i in range(indptr[s], indptr[s + 1]):
+                    head = dst[link[i]]
+                    if hops[head, e] + 1 == distance:
+                        beyond[s, e] += min(rate[link[i]], beyond[head, e])
+
+
+@kernel
+def _shares(
+    chosen: npt.NDArray[np.int32],
+    count: int,
+    e: int,
+    dst: npt.NDArray[np.int32],
+    rate: npt.NDArray[np.float64],
+    beyond: npt.NDArray[np.float64],
+    copies: npt.NDArray[np.int32],
+) -> None:
+    """Fill how often each of the chosen links stands in a set: in eighths of the widest, at least once, reduced."""
+    widest, common = 0.0, 0
+    for j in range(count):
+        widest = max(widest, min(rate[chosen[j]], beyond[dst[chosen[j]], e]))
+    for j in range(count):
+        x = min(rate[chosen[j]], beyond[dst[chosen[j]], e]) / widest
+        copies[j] = max(1, int(_LEVELS * x + 0.5))
+        a, b = common, int(copies[j])
+        while b:
+            a, b = b, a % b
+        common = a
+    for j in range(count):
+        copies[j] //= common
+
+
+@kernel
 def count_sets(
     hops: npt.NDArray[np.uint8],
     indptr: npt.NDArray[np.int64],
     link: npt.NDArray[np.int64],
     dst: npt.NDArray[np.int32],
-    copies: npt.NDArray[np.int32],
+    rate: npt.NDArray[np.float64],
+    beyond: npt.NDArray[np.float64],
     next_set: npt.NDArray[np.int32],
     rows: npt.NDArray[np.int32],
     ports: npt.NDArray[np.int32],
@@ -64,14 +127,16 @@ def count_sets(
 
     Args:
         indptr, link: links out of each switch.
-        dst, copies: where each link goes, and how often it stands in a set (0 where it is down): shares by weight.
+        dst, rate: where each link goes, and its rate, 0 where it is down.
+        beyond: float64[switches, edges], what next hops have beyond them, by which they get shares: links stand in a
+            set as often as that is more; with no rows, every link stands in it once.
         next_set: int32[switches, edges], -1 where there is no way.
         rows: int32[sets, 2], first port and how many.
         ports: int32, links; the caller numbers ports.
     """
     switches, edges = hops.shape
     sets, used = 0, 0
-    chosen = np.empty(1 << 16, np.int32)
+    chosen, single, copies = np.empty(_MOST, np.int32), np.empty(_MOST, np.int32), np.ones(_MOST, np.int32)
     for s in range(switches):
         own = sets
         for e in range(edges):
@@ -80,13 +145,20 @@ def count_sets(
                 continue
             count = 0
             for i in range(indptr[s], indptr[s + 1]):
-                if hops[dst[link[i]], e] + 1 == hops[s, e]:
-                    for _ in range(copies[link[i]]):
-                        if count < len(chosen):
-                            chosen[count] = link[i]
-                            count += 1
+                if rate[link[i]] > 0 and hops[dst[link[i]], e] + 1 == hops[s, e] and count < len(chosen):
+                    chosen[count] = link[i]
+                    count += 1
             if count == 0:
                 continue
+            if len(beyond) > 0:
+                single[:count] = chosen[:count]
+                _shares(single, count, e, dst, rate, beyond, copies)
+                ways, count = count, 0
+                for j in range(ways):
+                    for _ in range(copies[j]):
+                        if count < len(chosen):
+                            chosen[count] = single[j]
+                            count += 1
             found = -1
             for k in range(max(own, sets - _KEPT), sets):
                 if sets <= len(rows) and rows[k, 1] == count:

@@ -9,6 +9,7 @@ import numpy as np
 from weft.engines.packet import balance_kernels, code_kernels
 from weft.engines.packet import record_kernels as record
 from weft.engines.packet.constants import control_constants
+from weft.engines.packet.flow_rows import PS, fill
 from weft.engines.packet.flows import Flows
 from weft.engines.packet.loop_kernels import SLACK
 from weft.engines.packet.memory_kernels import announce
@@ -17,14 +18,12 @@ from weft.engines.packet.receiver_kernels import IDLE_ROWS
 from weft.engines.packet.transport import NUMBERED, Settings
 from weft.routing.hashing import Hashing
 
-PS = 1e12  # a second
 _LINE = 64  # bytes of a cache line
-_QUANTUM = 256  # bytes of credit
+QUANTUM_BYTES = 256  # of credit
 _UNLIMITED = 1 << 60
-_BY_RATE = ("dcqcn", "timely")  # controls without a window
 _NOTIFY_s = 50e-6  # between notifications of a flow (Y. Zhu et al., SIGCOMM 2015, section 3.1)
 #: Of line rate, that receivers grant (EQDS paces at 0.99, V. Olteanu et al., NSDI 2022).
-_GRANTED = 0.99
+GRANTED = 0.99
 
 
 def records(count: int, dtype: np.dtype[Any]) -> Any:
@@ -41,14 +40,17 @@ class Tables:
     Attributes:
         world: one record.
         rows: tables by name.
+        credit: int64[ports], bytes of buffer behind each port, a lane.
     """
 
     def __init__(self, network: PacketNetwork, settings: Settings, flows: Flows) -> None:
         self.network, self.settings, self.flows = network, settings, flows
         self.world = self._world()
         w = self.world[0]
-        slots = min(len(flows), max(16, 2 * network.hosts))
+        slots = max(16, min(len(flows), 2 * network.hosts))
         w.free_slot, w.edges, w.flows = slots, len(network.edge_switch), len(flows)
+        known = network.reference
+        w.detours = w.edges if known is None else np.searchsorted(network.edge_switch, known.switches)
         self.rows: dict[str, Any] = (
             self._ports() | self._packets() | self._flows() | self._slots(slots) | self._routes() | self._triggers()
         )
@@ -63,6 +65,7 @@ class Tables:
         for name, table in self.rows.items():
             w[name] = announce(table)
         w.heap_rows, w.ended_rows = len(self["heap"]), len(self["ended"])
+        w.host_rows = self.network.hosts
         w.ring_rows, w.packet_rows = len(self["rings"]), len(self["packets"])
 
     def _world(self) -> Any:
@@ -82,8 +85,10 @@ class Tables:
         w.early = t.switch_choice == "hashed" and t.way == "minimal"
         w.flowlet_ps, w.ack_every = int(t.flowlet_s * PS), t.ack_every_bytes
         w.rto_ps, w.gap_packets = int(s.rto_s * PS), s.gap_packets
-        longest = int(self.flows.size_bytes.max(initial=1)) // (t.mtu_bytes - t.header_bytes) + 1
-        w.window_rows = _window_rows(min(longest, 4 * s.window_x * s.bdp_bytes / t.mtu_bytes))
+        most = 4 * s.window_x * s.widest_bytes / t.mtu_bytes
+        if len(self.flows):
+            most = min(most, int(self.flows.size_bytes.max()) // (t.mtu_bytes - t.header_bytes) + 1)
+        w.window_rows = _window_rows(most)
         w.window = w.window_rows - 64
         w.control_per_data = 10
         w.max_window = int(s.window_x * s.bdp_bytes)
@@ -92,7 +97,7 @@ class Tables:
         w.shared, w.shared_alpha = t.shared_bytes or 0, t.shared_alpha
         w.ecn_most = s.ecn_most
         w.stall_ps = 2 * int(w.network_rtt_ps + w.rto_ps)
-        w.grant_quanta = -(-t.grant_packets * (t.mtu_bytes - t.header_bytes) // _QUANTUM)
+        w.grant_quanta = -(-t.grant_packets * (t.mtu_bytes - t.header_bytes) // QUANTUM_BYTES)
         w.least_rate = s.least_grant
         w.notify_ps = int(_NOTIFY_s * PS) if t.control == "dcqcn" else 0
         w.int_hops = self.network.longest()[0] if t.control == "hpcc" else 0
@@ -126,7 +131,8 @@ class Tables:
             ports.cut = self._cuts()
         queues, inlets = records(net.ports * classes, record.QUEUE), records(net.ports * classes, record.INLET)
         queues.head = queues.tail = -1
-        inlets.credit = np.repeat(self._credit(), classes)
+        self.credit = self._credit()
+        inlets.credit = np.repeat(self.credit, classes)
         switches = records(net.switches, record.SWITCH)
         switches.salt = Hashing(t.seed + 1).salts(net.switches)
         quanta = records(classes, record.QUANTUM)
@@ -194,7 +200,7 @@ class Tables:
         hosts.port = np.arange(net.hosts)
         for name in ("head", "tail", "pull_head", "pull_tail"):
             hosts[name] = -1
-        hosts.ps_per_quantum = _QUANTUM * PS / net.rate_Bps[: net.hosts] / _GRANTED
+        hosts.ps_per_quantum = QUANTUM_BYTES * PS / net.rate_Bps[: net.hosts] / GRANTED
         hosts.rate = 1.0
         return hosts
 
@@ -208,25 +214,8 @@ class Tables:
 
     def _flows(self) -> dict[str, Any]:
         flows, net, w, s = self.flows, self.network, self.world[0], self.settings
-        t = s.transport
         senders, receivers = records(len(flows), record.SENDER), records(len(flows), record.RECEIVER)
-        payload = t.mtu_bytes - t.header_bytes
-        senders.src, senders.dst, senders.bytes = flows.src, flows.dst, flows.size_bytes
-        senders.packets = -(-flows.size_bytes // payload)
-        senders.last_size = flows.size_bytes - (senders.packets.astype(np.int64) - 1) * payload + t.header_bytes
-        priority = np.zeros(len(flows), np.int64) if flows.priority is None else flows.priority
-        senders.level = 1 + priority * t.lanes
-        senders.slot = senders.next = -1
-        most = np.floor(s.window_x * s.rtt_s * net.rate_Bps[flows.src])
-        senders.cwnd = most if t.window_bytes is None else max(t.window_bytes, t.mtu_bytes)
-        if t.window_bytes is None and (t.receiver_driven if t.control == "none" else t.control in _BY_RATE):
-            senders.cwnd = 1e18  # credit or the rate alone decides
-        senders.most_cwnd = most
-        senders.base_rtt_ps = w.network_rtt_ps
-        senders.waits = flows.waits
-        senders.start_ps = np.rint(flows.start_s * PS)
-        receivers.next = -1
-        receivers.notified_ps = -(1 << 62)
+        fill(senders, receivers, flows, net, s)
         at_once = np.flatnonzero(senders.waits == 0)
         at_once = at_once[np.argsort(senders.start_ps[at_once], kind="stable")]
         heap = records(2 * SLACK + 4 * len(flows) + 2 * net.hosts, record.EVENT)
@@ -275,10 +264,10 @@ class Tables:
         remembered = net.switches * len(self.flows) if t.switch_choice == "flowlets" else 1
         return {"places": places, "flowlets": records(remembered, record.FLOWLET)} | self.forwarding()
 
-    def forwarding(self, weight: Any = None) -> dict[str, Any]:
-        """Forwarding tables, for links of some weights."""
+    def forwarding(self, rate_x: Any = None) -> dict[str, Any]:
+        """Forwarding tables, where so much of each link's rate is left."""
         net = self.network
-        tables = net.tables(weight)
+        tables = net.tables(rate_x)
         hop_sets = records(max(1, len(tables.row)), record.HOPS)
         if len(tables.row):
             hop_sets.first, hop_sets.count = tables.row.T
@@ -317,15 +306,15 @@ class Tables:
         w = self.world[0]
         if w.free_packets < SLACK:
             old = len(self["packets"])
-            packets = self._longer("packets", old)
+            packets = self.longer("packets", old)
             packets.next[old:] = np.arange(old + 1, 2 * old + 1)
             packets.next[-1] = w.free_packet
             w.free_packet = old
             w.free_packets += old
             if w.int_hops:
-                self._longer("telemetry", old * int(w.int_hops))
+                self.longer("telemetry", old * int(w.int_hops))
         if w.heaped + SLACK > len(self["heap"]):
-            self._longer("heap", len(self["heap"]))
+            self.longer("heap", len(self["heap"]))
         rings = self["rings"]
         if (rings.tail - rings.head + SLACK > rings.mask + 1).any():
             self._grow_rings()
@@ -335,12 +324,13 @@ class Tables:
         """Let twice as many flows run at once; all slots are taken."""
         slots = len(self["free_slots"])
         for name in ("seqs", "came", "balances", "kept", "recycled", "penalties", "free_slots"):
-            self._longer(name, len(self[name]))
+            self.longer(name, len(self[name]))
         self["free_slots"].row[:slots] = np.arange(slots, 2 * slots)
         self.world[0].free_slot = slots
         self.announce()
 
-    def _longer(self, name: str, more: int) -> Any:
+    def longer(self, name: str, more: int) -> Any:
+        """Make a table longer by blank rows; the caller announces it."""
         old = self.rows[name]
         table = records(len(old) + more, old.dtype)
         table[: len(old)] = old

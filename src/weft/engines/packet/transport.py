@@ -149,6 +149,7 @@ class Settings:
         links: on the longest way.
         rate_Bps: of the fastest host.
         bdp_bytes: what it sends in a round trip.
+        widest_bytes: the largest bandwidth-delay product of any way.
     """
 
     transport: Transport
@@ -168,6 +169,7 @@ class Settings:
     rto_s: float
     gap_packets: int
     window_x: float
+    widest_bytes: float
     grants_follow_marks: bool
     least_grant: float
 
@@ -177,8 +179,9 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
 
     The rules are those of the UEC reference simulator (htsim_uec), so that its runs can be compared with as they are.
     """
-    t, rate_Bps = transport, float(network.rate_Bps[: network.hosts].max())
-    links, latency_s = network.longest()
+    t, given = transport, network.reference
+    rate_Bps = float(network.rate_Bps[: network.hosts].max()) if given is None else given.rate_Bps
+    links, latency_s = network.longest() if given is None else (given.links, given.latency_s)
     rtt_s = 2 * latency_s + links * (t.mtu_bytes + t.control_bytes) / rate_Bps
     bdp = rtt_s * rate_Bps
     packets = math.ceil(round(bdp / t.mtu_bytes, 9))
@@ -210,6 +213,7 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
         rto_s=t.rto_s or max(15e-6 + 6 * queue / rate_Bps, 2 * rtt_s),
         gap_packets=gap,
         window_x=1.5,
+        widest_bytes=bdp if given is None else max(bdp, given.widest_bytes),
         grants_follow_marks=(alone and oversubscription > 1) if follow is None else follow,
         least_grant=max(0.9 / max(1.0, oversubscription), 0.01),
     )

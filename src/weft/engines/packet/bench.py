@@ -1,0 +1,92 @@
+"""One collective after another, packet by packet, as nccl-tests runs them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from weft.collectives import Estimate, Library, busbw, canonical, estimate
+from weft.engines.fluid.carrying import Family
+from weft.engines.fluid.prepare import Party
+from weft.engines.packet.prepare import Prepared, check_size, prepare
+from weft.engines.packet.transport import Transport
+from weft.engines.scenario import Scenario
+from weft.errors import InfeasibleError
+from weft.fabric import Fabric
+from weft.fabric.routing_options import Routing
+from weft.workload.program import Communication
+
+
+class PacketBench:
+    """A communicator on a packet network.
+
+    Attributes:
+        prepared: its transfers, and the engine as the last run left it.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        kind: str,
+        sizes: Sequence[float],
+        ranks: Sequence[int],
+        *,
+        library: Library,
+        algorithm: str = "auto",
+        routing: Routing | None = None,
+        scenario: Scenario | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        """Make a collective's transfers.
+
+        Raises:
+            ConfigError: the algorithm cannot do it, or the scenario names what is not there.
+            InfeasibleError: nothing joins the ranks.
+        """
+        self.kind, self.library, self.algorithm = canonical(kind), library, algorithm
+        self.group = fabric.group(ranks)
+        self._communications = {size: Communication(self.kind, size, tuple(ranks)) for size in sizes}
+        members = np.asarray(ranks, np.int64)[None, :]
+        family = Family(members, np.arange(members.size, dtype=np.int32)[None, :], key=0)
+        families = dict.fromkeys(self._communications.values(), family) if members.size > 1 else {}
+        party = Party(families, 0, members.size, np.ones((1, members.size)))
+        self.prepared: Prepared = prepare(
+            fabric, library, [party], scenario=scenario, routing=routing, transport=transport, algorithm=algorithm
+        )
+
+    def closed_form(self, size_bytes: float) -> Estimate:
+        """What the closed form says of a collective, which has its links to itself."""
+        return estimate(self.kind, size_bytes, self.group, library=self.library, algorithm=self.algorithm)
+
+    def run(self, size_bytes: float) -> Estimate:
+        """Time one collective, which starts when the scenario does.
+
+        Raises:
+            ConfigError: it would take too long.
+            InfeasibleError: it cannot end, because a part of the network is cut off.
+        """
+        row = self.closed_form(size_bytes)
+        if row.algorithm == "none":
+            return row
+        communication, engine = self._communications[size_bytes], self.prepared.engine
+        engine.reset()
+        check_size(engine.launcher, [engine.carried(communication)])
+        engine.start(0, communication, 0.0)
+        if math.isinf(engine.peek()):
+            raise InfeasibleError(engine.stuck())
+        return timed(row, engine.pop()[0], engine.carried(communication).delay_s)
+
+
+def timed(row: Estimate, time_s: float, delay_s: float) -> Estimate:
+    """Return the closed form's row with the time that it took, of which so much is before the first byte."""
+    return replace(
+        row,
+        time_s=time_s,
+        algbw_Bps=row.size_bytes / time_s if time_s > 0 else 0.0,
+        busbw_Bps=busbw(row.kind, row.size_bytes, row.ranks, time_s),
+        latency_s=min(time_s, delay_s),
+        bandwidth_s=max(0.0, time_s - delay_s),
+    )

@@ -1,0 +1,98 @@
+"""One optimizer step of a job, its communication packet by packet, with whatever else goes on beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from weft.collectives import Library
+from weft.engines.executor import Execution, Progress, execute
+from weft.engines.expand import merge, repeated
+from weft.engines.fluid.parties import party_of
+from weft.engines.fluid.step import beside
+from weft.engines.packet.engine import PacketEngine
+from weft.engines.packet.prepare import Prepared, check_size, prepare
+from weft.engines.packet.transport import Transport
+from weft.engines.scenario import Scenario
+from weft.fabric import Fabric
+from weft.fabric.routing_options import Routing
+from weft.workload.program import Communication, Program
+from weft.workload.training import Plan, step_program
+
+
+class PacketStep:
+    """Runs steps of one job with different numbers of micro-batches.
+
+    Attributes:
+        engine: as the last run left it.
+        prepared: the job's transfers and its network.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        library: Library,
+        resolved: Plan,
+        *,
+        scenario: Scenario,
+        routing: Routing | None = None,
+        transport: Transport | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Prepare a job, and those that a scenario puts beside it.
+
+        Raises:
+            ConfigError: a job does not fit where it is put, or the scenario names what is not there.
+        """
+        program = step_program(resolved)
+        parties = [party_of(fabric, resolved.mapping, program, first=scenario.first, slow=scenario.slow)]
+        self._others: list[Program] = []
+        for other in beside(fabric, library, resolved, scenario):
+            one = step_program(other.plan)
+            self._others.append(repeated(one, other.steps))
+            parties.append(
+                party_of(
+                    fabric,
+                    other.plan.mapping,
+                    one,
+                    first=other.job.first,
+                    base=sum(party.columns for party in parties),
+                    slow=scenario.slow,
+                    level=other.job.priority,
+                    weight=other.job.weight,
+                )
+            )
+        self._plan, self._whole, self._progress = resolved, program, progress
+        self.prepared: Prepared = prepare(
+            fabric, library, parties, scenario=scenario, routing=routing, transport=transport
+        )
+        self.engine: PacketEngine = self.prepared.engine
+
+    def run(self, micro_batches: int, steps: int = 1) -> Execution:
+        """Run a step with so many micro-batches, or several one after another.
+
+        Raises:
+            ConfigError: it would take too long.
+            InfeasibleError: a communication will never end, because a part of the network is cut off.
+        """
+        program = self._whole
+        if micro_batches != self._plan.micro_batches:
+            program = step_program(replace(self._plan, micro_batches=micro_batches))
+        if steps > 1:
+            program = repeated(program, steps)
+        own = self.prepared.expanded(program)
+        others = [self.prepared.expanded(each, 1 + number) for number, each in enumerate(self._others)]
+        whole = merge([own, *others])
+        self.engine.reset()
+        check_size(self.engine.launcher, [self.engine.carried(each) for each in _done(whole)])
+        done = execute(whole, self.engine, slowdown=self._plan.overlap_slowdown, progress=self._progress)
+        return Execution(own, done.start_s[: len(own)], done.end_s[: len(own)]) if others else done
+
+
+def _done(program: Program) -> list[Communication]:
+    """The communications of a program, each as often as it is done."""
+    first = program.joint or range(len(program))
+    return [
+        program.communications[which]
+        for op, which in enumerate(program.communication)
+        if which >= 0 and first[op] == op
+    ]
