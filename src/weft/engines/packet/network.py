@@ -51,6 +51,7 @@ class PacketNetwork:
         buffer_x: float64[ports], part of the buffers that a port has; None where all have all.
         loss: float64[ports], probability a byte of being lost on the wire.
         retry_s: float64[ports], time of a link-level retry after a loss; 0 where packets are lost.
+        weight: int32[links], what `tables` takes where it is told nothing else; 0 where a link is down. None: once each.
     """
 
     name: str
@@ -64,6 +65,7 @@ class PacketNetwork:
     buffer_x: Floats | None = None
     loss: Floats | None = None
     retry_s: Floats | None = None
+    weight: Ints | None = None
     _cache: dict[str, Tables] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -121,9 +123,10 @@ class PacketNetwork:
 
         Args:
             weight: int[links], how often a link stands in a set, its share of the hashed traffic; 0 is not used.
-                Default: once each.
+                Default: the network's own weights.
         """
-        copies = np.ones(len(self.link_src), np.int32) if weight is None else np.asarray(weight, np.int32)
+        own = np.ones(len(self.link_src), np.int32) if self.weight is None else self.weight
+        copies = np.asarray(own if weight is None else weight, np.int32)
         key = copies.tobytes()
         if key not in self._cache:
             self._cache[key] = self._tables(copies)
@@ -175,6 +178,12 @@ class PacketNetwork:
         hosts = np.bincount(self.host_switch, self.rate_Bps[: self.hosts], minlength=self.switches)
         both = (up > 0) & (hosts > 0)
         return float((hosts[both] / up[both]).max(initial=1.0))
+
+    def without(self, links: Sequence[int]) -> PacketNetwork:
+        """Return the network with some links down, for good and as routing knows."""
+        weight = np.ones(len(self.link_src), np.int32) if self.weight is None else self.weight.copy()
+        weight[np.asarray(links, int)] = 0
+        return replace(self, weight=weight)
 
     def degraded(self, links: Sequence[int], rate_x: float) -> PacketNetwork:
         """Return the network with some links slower, and the buffers before them smaller in proportion."""
