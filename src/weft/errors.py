@@ -4,6 +4,7 @@
     ├── ConfigError       a file, field or flag is wrong                 exit 2
     │   └── UnknownName   a name nothing answers to; suggests the nearest
     ├── InfeasibleError   the question is well put, the answer is "no"   exit 1
+    │   └── DeadlockError links of a simulated network wait for each other for ever
     └── InternalError     our fault                                      exit 3
 
 A message says what was read, where, and what would be right, on one line.
@@ -61,6 +62,14 @@ class InfeasibleError(WeftError):
     """The input is valid but cannot be built or run (does not fit in memory, nothing reaches)."""
 
     exit_code = 1
+
+
+class DeadlockError(InfeasibleError):
+    """Links of a lossless network wait for each other in a circle; ``links`` names them, in order."""
+
+    def __init__(self, message: str, links: Iterable[str] = ()) -> None:
+        self.links = tuple(links)
+        super().__init__(message)
 
 
 class InternalError(WeftError):

@@ -23,7 +23,7 @@ from weft.validation.causes import known_cause
 from weft.validation.rows import Prediction, Row, RowFile, read_rows, unsupported
 from weft.validation.summary import Summary, by_group, summarise, worst
 
-SUITES = {name: f"weft.validation.{name}" for name in ("training", "nccl", "topology", "headlines")}
+SUITES = {name: f"weft.validation.{name}" for name in ("training", "nccl", "topology", "congestion", "headlines")}
 #: Other names of suites.
 ALIASES = {"collectives": "nccl"}
 ALL = "all"

@@ -12,8 +12,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from weft._jit import kernel
 from weft.engines.packet.code_kernels import BITMAP, FLOWLET, MIXED, OBLIVIOUS, RECYCLE, REPS, ROUND_ROBIN
 from weft.engines.packet.random_kernels import below
@@ -25,7 +23,7 @@ GOOD, MARKED, CUT, SILENT = range(4)
 _MOST_PENALTY = 15
 _FREEZE_PS = 10_000_000_000
 _EXPLORE = 16
-_NEVER_PS = np.int64(1) << 61
+_NEVER_PS = 1 << 61
 
 
 @kernel
@@ -68,31 +66,31 @@ def next_path(w: World, slot: int, sent: int, window: int) -> int:
     if how == RECYCLE:
         if sent < min(window, w.paths):
             row.index = (row.index + 1) % w.paths
-            return np.int64(row.index)
+            return int(row.index)
         if row.head < row.tail:
             return _recycled(w, slot)
         return below(w, w.paths)
     if how == ROUND_ROBIN:
         row.index = (row.index + 1) % w.paths
-        return np.int64(row.index)
+        return int(row.index)
     if how == FLOWLET:
         now = w.now
         if now - row.last_ps > w.flowlet_ps:
             row.index = below(w, w.paths)
         row.last_ps = now
-    return np.int64(row.index)
+    return int(row.index)
 
 
 @kernel
 def path_feedback(w: World, slot: int, path: int, came: int) -> None:
     """Learn what came of a packet."""
     how = w.balance
-    if (how == BITMAP or how == MIXED) and came != GOOD:
+    if how in (BITMAP, MIXED) and came != GOOD:
         index = path & (w.paths - 1)
         more = 1 if came == MARKED else (4 if came == CUT else _MOST_PENALTY)
         penalty = penalties(w, slot * w.paths + index)
         penalty.rounds = min(_MOST_PENALTY, penalty.rounds + more)
-    if (how == RECYCLE or how == MIXED) and came == GOOD:
+    if how in (RECYCLE, MIXED) and came == GOOD:
         row, rows = balances(w, slot), w.window_rows
         if row.tail - row.head < rows:
             recycled(w, slot * rows + row.tail % rows).path = path
@@ -116,7 +114,7 @@ def _in_turn(w: World, slot: int) -> int:
     row = balances(w, slot)
     path = (row.index ^ row.shuffle) & (w.paths - 1)
     _turn(w, slot)
-    return path | row.high
+    return int(path | row.high)
 
 
 @kernel
@@ -136,7 +134,7 @@ def _unpenalised(w: World, slot: int) -> int:
             if penalties(w, slot * paths + path).rounds == 0:
                 break
     _turn(w, slot)
-    return path | row.high
+    return int(path | row.high)
 
 
 @kernel
@@ -144,7 +142,7 @@ def _recycled(w: World, slot: int) -> int:
     row = balances(w, slot)
     path = recycled(w, slot * w.window_rows + row.head % w.window_rows).path
     row.head += 1
-    return np.int64(path)
+    return int(path)
 
 
 @kernel
@@ -196,4 +194,4 @@ def _take_kept(w: World, slot: int) -> int:
         place = kept(w, slot * KEPT + (row.place - row.fresh) % KEPT)
     row.fresh -= place.valid
     place.valid = 0
-    return np.int64(place.path)
+    return int(place.path)

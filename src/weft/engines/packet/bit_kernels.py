@@ -28,4 +28,4 @@ def lowest(word: np.uint64) -> int:
     if word & np.uint64(3) == 0:
         word >>= np.uint64(2)
         place += 2
-    return place + (word & _ONE == 0)
+    return int(place + (word & _ONE == 0))

@@ -10,10 +10,12 @@ ASKS = 2  # wants to be acknowledged at once
 AGAIN = 4  # a retransmission, or the acknowledgement of one
 LAST_HOP = 8  # trimmed on the port to its receiver
 FIRST = 16  # still to take its first choice of a way (Valiant, UGAL)
+BROKEN = 32  # damaged on a link whose far end had begun to forward it; who takes it in whole throws it away
 
-# What an event is; `what` is INDEX * KINDS + kind
+# What an event is; `what` is (index << KIND_BITS) + kind
 ARRIVE, FREE, START, TIMER, PACE, GRANT, GATE, CREDIT, TICK, THROTTLE = range(10)
-KINDS = 16
+KIND_BITS = 4
+KIND_MASK = 15
 
 # State of a flow
 WAITING, RUNNING, DONE = range(3)
@@ -34,5 +36,6 @@ DROPS, TRIMS, PAUSES, CREDITS = range(4)
 SELECTIVE, GO_BACK_N = range(2)
 
 # Why the loop came back
-FINISHED, REACHED, FULL, IDLE, HEARD = range(5)
+FINISHED, REACHED, FULL, IDLE, HEARD, STALLED, CROWDED = range(7)
 NOTHING = -1
+NEVER = (1 << 63) - 1  # picoseconds

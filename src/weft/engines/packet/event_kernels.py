@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from weft._jit import kernel
-from weft.engines.packet.code_kernels import KINDS
+from weft.engines.packet.code_kernels import KIND_BITS, NEVER
 from weft.engines.packet.record_kernels import World, events, heap, ring_order, rings
 
 
@@ -25,11 +23,13 @@ def after(w: World, ring: int, kind: int, index: int) -> None:
     r = rings(w, ring)
     at = r.first + (r.tail & r.mask)
     event = events(w, at)
-    _fill(event, w.now + r.delay, w.order, index * KINDS + kind)
-    w.order += 1
+    _fill(event, w.now + r.delay, w.order, (index << KIND_BITS) + kind)
     r.tail += 1
     if r.tail - r.head == 1:
+        r.time = w.now + r.delay
+        r.order = w.order
         _enter(w, ring)
+    w.order += 1
 
 
 @kernel
@@ -45,16 +45,27 @@ def at_time(w: World, time: int, kind: int, index: int) -> None:
             break
         _copy(heap(w, child), heap(w, parent))
         child = parent
-    _fill(heap(w, child), time, order, index * KINDS + kind)
+    _fill(heap(w, child), time, order, (index << KIND_BITS) + kind)
+
+
+@kernel
+def again_first(w: World, kind: int, index: int) -> None:
+    """Put the event that was just taken back: it is again the first."""
+    child = w.heaped
+    w.heaped += 1
+    while child > 0:
+        parent = (child - 1) >> 1
+        _copy(heap(w, child), heap(w, parent))
+        child = parent
+    _fill(heap(w, 0), w.now, -1, (index << KIND_BITS) + kind)
 
 
 @kernel
 def next_time(w: World) -> int:
     """Return when the next event falls due; the end of time where there is none."""
-    time = np.int64(np.iinfo(np.int64).max)
+    time = NEVER
     if w.ring_count > 0:
-        r = rings(w, ring_order(w, 0).row)
-        time = events(w, r.first + (r.head & r.mask)).time
+        time = rings(w, ring_order(w, 0).row).time
     if w.heaped > 0 and heap(w, 0).time < time:
         time = heap(w, 0).time
     return time
@@ -65,17 +76,16 @@ def take(w: World) -> int:
     """Advance to the next event and return what it is."""
     if w.ring_count > 0:
         r = rings(w, ring_order(w, 0).row)
-        event = events(w, r.first + (r.head & r.mask))
-        if w.heaped == 0 or _earlier(event.time, event.order, heap(w, 0).time, heap(w, 0).order):
-            w.now = event.time
-            what = event.what
+        if w.heaped == 0 or _earlier(r.time, r.order, heap(w, 0).time, heap(w, 0).order):
+            w.now = r.time
+            what = events(w, r.first + (r.head & r.mask)).what
             r.head += 1
             _leave(w)
-            return what
+            return int(what)
     w.now = heap(w, 0).time
     what = heap(w, 0).what
     _pop(w)
-    return what
+    return int(what)
 
 
 @kernel
@@ -88,8 +98,7 @@ def _earlier(time: int, order: int, other_time: int, other_order: int) -> bool:
 def _before(w: World, ring: int, other: int) -> bool:
     """Whether a ring's head comes before another's."""
     a, b = rings(w, ring), rings(w, other)
-    x, y = events(w, a.first + (a.head & a.mask)), events(w, b.first + (b.head & b.mask))
-    return _earlier(x.time, x.order, y.time, y.order)
+    return _earlier(a.time, a.order, b.time, b.order)
 
 
 @kernel
@@ -110,11 +119,16 @@ def _enter(w: World, ring: int) -> None:
 def _leave(w: World) -> None:
     """Move the first ring to where its new head belongs, or out."""
     ring = ring_order(w, 0).row
-    if rings(w, ring).head == rings(w, ring).tail:
+    r = rings(w, ring)
+    if r.head == r.tail:
         w.ring_count -= 1
         if w.ring_count == 0:
             return
         ring = ring_order(w, w.ring_count).row
+    else:
+        event = events(w, r.first + (r.head & r.mask))
+        r.time = event.time
+        r.order = event.order
     parent, count = 0, w.ring_count
     while True:
         child = 2 * parent + 1

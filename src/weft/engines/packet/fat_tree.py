@@ -107,8 +107,8 @@ class FatTree:
         b = (a // pod_leaves) * pod_spines + np.tile(np.repeat(np.arange(pod_spines), spine.bundle), leaves)
         spines = pods * pod_spines
         c = np.repeat(np.arange(spines), spine.up)
-        l = np.tile(np.repeat(np.arange(each), core.bundle), spines)
-        d = l * pod_spines + c % pod_spines
+        up = np.tile(np.repeat(np.arange(each), core.bundle), spines)
+        d = up * pod_spines + c % pod_spines
         names = [f"leaf{i}" for i in range(leaves)] + [f"spine{i}" for i in range(spines)]
         names += [f"core{i}" for i in range(cores)]
         first, second = np.ones(len(a)), np.ones(len(c))
@@ -125,7 +125,7 @@ class FatTree:
             ],
             names,
         )
-        slow = [2 * (len(a) + i) + 1 for i in np.flatnonzero(l + c * pod_spines < degraded)]
+        slow = [2 * (len(a) + i) + 1 for i in np.flatnonzero(up + c * pod_spines < degraded)]
         return made.degraded(slow, rate_x) if slow else made
 
     def _assembled(

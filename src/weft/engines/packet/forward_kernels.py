@@ -44,7 +44,7 @@ def next_port(w: World, p: int, node: int) -> int:
     """Return the port that a packet leaves a switch by; -1 where there is no way."""
     packet = packets(w, p)
     place = places(w, packet.dst)
-    edge = np.int64(place.edge)
+    edge = int(place.edge)
     if packet.flags & FIRST:
         packet.flags &= ~FIRST
         if w.way == VALIANT or w.way == UGAL:
@@ -55,29 +55,27 @@ def next_port(w: World, p: int, node: int) -> int:
         else:
             edge = packet.via
     if edge_switches(w, edge).row == node:
-        return np.int64(place.down)
+        return int(place.down)
     hops = next_sets(w, node * w.edges + edge).set
     if hops < 0:
-        return np.int64(NOTHING)
+        return int(NOTHING)
     first, count = hop_sets(w, hops).first, hop_sets(w, hops).count
     if count == 1:
-        return np.int64(set_ports(w, first).row)
+        return int(set_ports(w, first).row)
     if packet.level > 0:
         if w.switch_choice == SHORTEST_QUEUE:
             return shortest(w, first, count)
         if w.switch_choice == TWO_CHOICES:
             a, b = (
-                np.int64(set_ports(w, first + below(w, count)).row),
-                np.int64(set_ports(w, first + below(w, count)).row),
+                int(set_ports(w, first + below(w, count)).row),
+                int(set_ports(w, first + below(w, count)).row),
             )
             return a if ports(w, a).queued <= ports(w, b).queued else b
         if w.switch_choice == IN_TURN:
-            turn = switches(w, node).turn
-            switches(w, node).turn = turn + 1
-            return np.int64(set_ports(w, first + turn % count).row)
+            return _in_turn(w, node, first, count)
         if w.switch_choice == FLOWLETS:
             return _flowlet(w, p, node, first, count)
-    return np.int64(set_ports(w, first + _hash(w, p, node, count)).row)
+    return int(set_ports(w, first + _hash(w, p, node, count)).row)
 
 
 @kernel
@@ -85,20 +83,33 @@ def _hash(w: World, p: int, node: int, count: int) -> int:
     """Return what a packet's headers hash to at a switch, below ``count``."""
     packet = packets(w, p)
     key = (np.uint64(packet.flow) << _HIGH) ^ (np.uint64(packet.entropy) << np.uint64(1)) ^ np.uint64(packet.kind > 1)
-    return np.int64(mix(key ^ switches(w, node).salt) % np.uint64(count))
+    return int(np.int64(mix(key ^ switches(w, node).salt) % np.uint64(count)))
 
 
 @kernel
 def shortest(w: World, first: int, count: int) -> int:
     """Return the port of a set that has the least data before it and is up; the first of equals after a random one."""
     start = below(w, count)
-    best, least = np.int64(set_ports(w, first + start).row), np.int64(1) << 62
+    best, least = int(set_ports(w, first + start).row), 1 << 62
     for i in range(count):
-        q = np.int64(set_ports(w, first + (start + i) % count).row)
-        waiting = ports(w, q).queued if ports(w, q).up and ports(w, q).paused == 0 else np.int64(1) << 61
+        q = int(set_ports(w, first + (start + i) % count).row)
+        waiting = ports(w, q).queued if ports(w, q).up and ports(w, q).paused == 0 else 1 << 61
         if waiting < least:
             best, least = q, waiting
     return best
+
+
+@kernel
+def _in_turn(w: World, node: int, first: int, count: int) -> int:
+    """Take each port of a set once, in an order that is shuffled anew each round."""
+    switch = switches(w, node)
+    if switch.turn >= count:
+        switch.turn = 0
+        for left in range(count, 1, -1):
+            a, b = set_ports(w, first + below(w, left)), set_ports(w, first + left - 1)
+            a.row, b.row = b.row, a.row
+    switch.turn += 1
+    return int(set_ports(w, first + switch.turn - 1).row)
 
 
 @kernel
@@ -111,7 +122,7 @@ def _flowlet(w: World, p: int, node: int, first: int, count: int) -> int:
         choice = shortest(w, first, count) + 1
         memory.choice = choice
     memory.last_ps = now
-    return np.int64(choice - 1)
+    return int(choice - 1)
 
 
 @kernel
@@ -125,8 +136,10 @@ def _detour(w: World, p: int, node: int, edge: int) -> None:
     via = below(w, edges)
     if edge_switches(w, edge).row == node or via == edge or edge_switches(w, via).row == node:
         return
+    direct, round_about = next_sets(w, node * w.edges + edge).set, next_sets(w, node * w.edges + via).set
+    if direct < 0 or round_about < 0 or next_sets(w, edge_switches(w, via).row * w.edges + edge).set < 0:
+        return  # there is no way
     if w.way == UGAL:
-        direct, round_about = next_sets(w, node * w.edges + edge).set, next_sets(w, node * w.edges + via).set
         near = shortest(w, hop_sets(w, direct).first, hop_sets(w, direct).count)
         far = shortest(w, hop_sets(w, round_about).first, hop_sets(w, round_about).count)
         near_hops = distances(w, node * w.edges + edge).hops

@@ -1,18 +1,18 @@
-"""The loop: take the next event, let the part of the network act that it concerns, until there is reason to come back."""
+"""The loop: take the next event, let act what it concerns, until there is reason to come back."""
 
 from __future__ import annotations
 
 from typing import Any
-
-import numpy as np
 
 from weft._jit import kernel
 from weft.engines.packet import control_kernels as control
 from weft.engines.packet.code_kernels import (
     ACK,
     ARRIVE,
+    BROKEN,
     CNP,
     CREDIT,
+    CROWDED,
     DATA,
     FINISHED,
     FREE,
@@ -21,26 +21,31 @@ from weft.engines.packet.code_kernels import (
     GRANT,
     HEARD,
     IDLE,
-    KINDS,
+    KIND_BITS,
+    KIND_MASK,
     NACK,
+    NEVER,
     NOTHING,
     PACE,
     PULL,
     REACHED,
     RTS,
+    STALLED,
     START,
     THROTTLE,
     TICK,
     TIMER,
     TRIMMED,
 )
-from weft.engines.packet.event_kernels import at_time, next_time, take
+from weft.engines.packet.event_kernels import again_first, at_time, next_time, take
 from weft.engines.packet.forward_kernels import next_port
 from weft.engines.packet.pool_kernels import free_packet
-from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, may_send, release, serve
+from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, may_send, release, restore_credit, serve
 from weft.engines.packet.random_kernels import unit
+from weft.engines.packet.receiver_kernels import get_data, get_request, get_trimmed, grant, throttle
 from weft.engines.packet.record_kernels import (
     World,
+    balances,
     events,
     hosts,
     inlets,
@@ -54,6 +59,7 @@ from weft.engines.packet.record_kernels import (
     prefetch_port,
     prefetch_queue,
     prefetch_receiver,
+    prefetch_recycled,
     prefetch_sender,
     prefetch_seq,
     queues,
@@ -62,7 +68,6 @@ from weft.engines.packet.record_kernels import (
     senders,
     tally,
 )
-from weft.engines.packet.receiver_kernels import get_data, get_request, get_trimmed, grant, throttle
 from weft.engines.packet.sender_kernels import (
     get_ack,
     get_nack,
@@ -76,7 +81,8 @@ from weft.engines.packet.sender_kernels import (
     want,
 )
 
-_FAR, _NEAR, _NEXT = 18, 12, 6  # events ahead
+_FAR, _NEAR, _NEXT, _SOON = 24, 16, 9, 4  # events ahead
+_CACHED = 20_000  # packets that fit in a core's cache
 _LOOK = 256  # events between looks at how full the tables are
 SLACK = 16 * _LOOK  # rows that are kept free, more than so many events can fill
 
@@ -94,17 +100,21 @@ def run(world: Any, until: int) -> int:
         if countdown == 0:
             if _full(w):
                 return FULL
+            if w.now - w.moved > w.stall_ps and w.free_packets < w.packet_rows:
+                w.moved = w.now  # look again as much later
+                return STALLED
             countdown = _LOOK
         countdown -= 1
         time = next_time(w)
-        if time == np.iinfo(np.int64).max:
+        if time == NEVER:
             return FINISHED if w.running == 0 else IDLE
         if time > until:
             return REACHED
-        _look_ahead(w)
+        if w.packet_rows > _CACHED:
+            _look_ahead(w)
         what = take(w)
         w.event_count += 1
-        kind, index = what % KINDS, what // KINDS
+        kind, index = what & KIND_MASK, what >> KIND_BITS
         if kind == ARRIVE:
             _arrive(w, index)
         elif kind == FREE:
@@ -112,8 +122,9 @@ def run(world: Any, until: int) -> int:
                 _go_on(w, index)
         elif kind == START:
             if w.free_slot == 0:
-                at_time(w, w.now, START, index)
-                return FULL
+                again_first(w, START, index)
+                w.event_count -= 1
+                return CROWDED
             start_flow(w, index)
         elif kind == TIMER:
             timer(w, index)
@@ -138,42 +149,52 @@ def run(world: Any, until: int) -> int:
             throttle(w, index)
             if w.running > 0:
                 spread = (0.75 + unit(w) / 2) * 1.5  # so that hosts do not act in step
-                at_time(w, w.now + np.int64(spread * w.network_rtt_ps), THROTTLE, index)
+                at_time(w, w.now + int(spread * w.network_rtt_ps), THROTTLE, index)
+            else:
+                hosts(w, index).asleep = 1
         if w.ended_count > 0 and w.stop_on_end:
             return HEARD
 
 
 @kernel
 def _look_ahead(w: World) -> None:
-    """Have brought near what events soon to come will touch: with many packets in flight, waiting for it is the cost."""
+    """Have brought near what events soon to come will touch: with many packets in flight, that wait is the cost."""
     if w.ring_count == 0:
         return
     r = rings(w, ring_order(w, 0).row)
     if r.head + _FAR < r.tail:
         what = events(w, r.first + ((r.head + _FAR) & r.mask)).what
-        if what % KINDS == ARRIVE:
-            prefetch_packet(w, what // KINDS)
+        if what & KIND_MASK == ARRIVE:
+            prefetch_packet(w, what >> KIND_BITS)
         else:
-            prefetch_port(w, what // KINDS)
+            prefetch_port(w, what >> KIND_BITS)
     if r.head + _NEAR < r.tail:
         what = events(w, r.first + ((r.head + _NEAR) & r.mask)).what
-        if what % KINDS == ARRIVE:
-            _nearer(w, what // KINDS)
-        elif what % KINDS == FREE:
-            port = ports(w, what // KINDS)
+        if what & KIND_MASK == ARRIVE:
+            _nearer(w, what >> KIND_BITS)
+        elif what & KIND_MASK == FREE:
+            port = ports(w, what >> KIND_BITS)
             if port.serving >= 0:
                 prefetch_packet(w, port.serving)
-            prefetch_queue(w, what // KINDS * w.classes)
+            prefetch_queue(w, (what >> KIND_BITS) * w.classes)
             if port.node < 0:
                 prefetch_host(w, ~port.node)
+    if r.head + _SOON < r.tail:
+        what = events(w, r.first + ((r.head + _SOON) & r.mask)).what
+        if what & KIND_MASK == ARRIVE:
+            _soon(w, what >> KIND_BITS)
+        elif what & KIND_MASK == FREE and ports(w, what >> KIND_BITS).node < 0:
+            host = hosts(w, ~ports(w, what >> KIND_BITS).node)
+            if host.active > 0:
+                sender = senders(w, host.head)
+                prefetch_seq(w, max(0, sender.slot) * w.window_rows + (sender.sent & (w.window_rows - 1)))
+                prefetch_balance(w, max(0, sender.slot))
     if r.head + _NEXT < r.tail:
         what = events(w, r.first + ((r.head + _NEXT) & r.mask)).what
-        if what % KINDS == ARRIVE:
-            _nearest(w, what // KINDS)
-        elif what % KINDS == FREE and ports(w, what // KINDS).node < 0:
-            host = hosts(w, ~ports(w, what // KINDS).node)
-            if host.active > 0:
-                prefetch_sender(w, host.head)
+        if what & KIND_MASK == ARRIVE:
+            _nearest(w, what >> KIND_BITS)
+        elif what & KIND_MASK == FREE:
+            _next_of(w, what >> KIND_BITS)
 
 
 @kernel
@@ -193,10 +214,29 @@ def _nearer(w: World, p: int) -> None:
 
 
 @kernel
+def _next_of(w: World, q: int) -> None:
+    """Bring what a port will send next."""
+    node = ports(w, q).node
+    if node < 0:
+        host = hosts(w, ~node)
+        if host.active > 0:
+            prefetch_sender(w, host.head)
+        return
+    for level in range(min(w.classes, 2)):
+        queue = queues(w, q * w.classes + level)
+        if queue.count > 0:
+            prefetch_packet(w, queue.head)
+
+
+@kernel
 def _nearest(w: World, p: int) -> None:
-    """Bring what a flow will look up for a packet."""
+    """Bring what a flow will look up for a packet, or the packet it will stand behind."""
     packet = packets(w, p)
-    if packet.next < 0:
+    if packet.next >= 0:
+        queue = queues(w, packet.next * w.classes + packet.level)
+        if queue.count > 0:
+            prefetch_packet(w, queue.tail)
+    else:
         slot = max(0, senders(w, packet.flow).slot)
         if packet.kind == DATA:
             prefetch_came(w, slot * (w.window_rows >> 6) + ((packet.seq & (w.window_rows - 1)) >> 6))
@@ -205,6 +245,15 @@ def _nearest(w: World, p: int) -> None:
             prefetch_seq(w, slot * w.window_rows + (packet.seq & (w.window_rows - 1)))
             prefetch_balance(w, slot)
             prefetch_port(w, hosts(w, packet.dst).port)
+
+
+@kernel
+def _soon(w: World, p: int) -> None:
+    """Bring where a path that comes back well is remembered."""
+    packet = packets(w, p)
+    if packet.next < 0 and packet.kind == ACK:
+        slot = max(0, senders(w, packet.flow).slot)
+        prefetch_recycled(w, slot * w.window_rows + (balances(w, slot).tail & (w.window_rows - 1)))
 
 
 @kernel
@@ -227,6 +276,7 @@ def _arrive(w: World, p: int) -> None:
     port = ports(w, q)
     if not port.up:
         tally(w, q).dropped += 1
+        restore_credit(w, q, packet.level, packet.size)
         free_packet(w, p)
         return
     if port.to < 0:
@@ -234,8 +284,12 @@ def _arrive(w: World, p: int) -> None:
         return
     if not admit(w, p, q):
         return
+    if packet.flags & BROKEN and not port.cut:
+        release(w, packet.inlet, packet.size)
+        free_packet(w, p)
+        return
     packet.hops = min(254, packet.hops + 1)
-    out = np.int64(packet.next) if w.early else next_port(w, p, np.int64(port.to))
+    out = int(packet.next) if w.early else next_port(w, p, int(port.to))
     if out == NOTHING:
         tally(w, q).dropped += 1
         release(w, packet.inlet, packet.size)
@@ -253,7 +307,9 @@ def _consume(w: World, p: int, q: int) -> None:
         packet = packets(w, p)
         release(w, packet.inlet, packet.size)
         kind = packet.kind
-        if kind == DATA:
+        if packet.flags & BROKEN:
+            pass
+        elif kind == DATA:
             get_data(w, p)
         elif kind == ACK:
             get_ack(w, p)
@@ -273,7 +329,7 @@ def _consume(w: World, p: int, q: int) -> None:
 @kernel
 def _go_on(w: World, q: int) -> None:
     """Let an idle port send what is next: a switch's from its queues, a host's by turns with its flows."""
-    h = ~np.int64(ports(w, q).node)
+    h = ~int(ports(w, q).node)
     if h < 0:
         serve(w, q)
         return
@@ -284,11 +340,17 @@ def _go_on(w: World, q: int) -> None:
         if host.crt != 0:
             serve(w, q)
             return
-    while host.active > 0:
-        f = np.int64(host.head)
+    stopped = 0  # flows whose class is; the gate or the credit goes on with them
+    while host.active > stopped:
+        f = int(host.head)
         sender = senders(w, f)
         if not may_send(w, q, sender.level, w.mtu):
-            break  # paused; the gate or the credit goes on
+            if w.classes == 2:
+                break
+            _leave_list(w, h)
+            join(w, f)
+            stopped += 1
+            continue
         if not permitted(w, f):
             _leave_list(w, h)
             continue

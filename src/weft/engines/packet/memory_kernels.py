@@ -11,7 +11,7 @@ The tables themselves are NumPy arrays that the simulation owns; nothing here ou
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numba
 import numpy as np
@@ -21,6 +21,8 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 _LINE = 64  # bytes
+_config: Any = numba.config
+_PLAIN = bool(_config.DISABLE_JIT)
 Rows = Callable[[Any, Any], Any]
 _announced: dict[int, npt.NDArray[np.uint8]] = {}
 _views: dict[tuple[int, int], Any] = {}
@@ -33,13 +35,13 @@ def table(name: str, dtype: np.dtype[Any]) -> Rows:
         name: the world's field that holds the table's address.
         dtype: of the rows.
     """
-    if numba.config.DISABLE_JIT:
+    if _PLAIN:
 
         def find(world: Any, index: int) -> Any:
             key = (int(world[name]), id(dtype))
             if key not in _views:
-                _views[key] = _announced[key[0]].view(dtype).view(np.recarray)
-            return _views[key][int(index)]
+                _views[key] = _announced[key[0]].view(dtype)
+            return _Row(_views[key], int(index))
 
         return find
     record = numba.from_dtype(dtype)
@@ -53,13 +55,33 @@ def table(name: str, dtype: np.dtype[Any]) -> Rows:
 
         return record(world, types.int64), code
 
-    return row
+    made: Any = row
+    return cast(Rows, made)
+
+
+class _Row:
+    """A row without compilation; NumPy's own records have attributes, such as size and flags, that hide fields."""
+
+    __slots__ = ("_index", "_table")
+
+    def __init__(self, table: Any, index: int) -> None:
+        object.__setattr__(self, "_table", table)
+        object.__setattr__(self, "_index", index)
+
+    def __getattr__(self, name: str) -> Any:
+        value = self._table[name][self._index]
+        return value if value.dtype == np.uint64 else value.item()  # words of bits stay words
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._table[name][self._index] = value
 
 
 def prefetch_of(name: str, dtype: np.dtype[Any]) -> Callable[[Any, Any], None]:
     """Return a function of the world and a row's number that has the row brought near, for use a little later."""
-    if numba.config.DISABLE_JIT:
+    if _PLAIN:
         return lambda world, index: None
+
+    insert: Any = cgutils.get_or_insert_function
 
     @intrinsic
     def prefetch(typing_context: Any, world: Any, index: Any) -> Any:
@@ -69,7 +91,7 @@ def prefetch_of(name: str, dtype: np.dtype[Any]) -> Callable[[Any, Any], None]:
             pointer = builder.inttoptr(builder.add(address, offset), cgutils.voidptr_t)
             flag = cgutils.int32_t
             kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, flag, flag, flag])
-            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+            function = insert(builder.module, kind, "llvm.prefetch.p0")
             for line in range(-(-dtype.itemsize // _LINE)):
                 there = builder.gep(pointer, [cgutils.intp_t(line * _LINE)])
                 builder.call(function, [there, flag(1), flag(3), flag(1)])  # to write, near, data
@@ -77,13 +99,14 @@ def prefetch_of(name: str, dtype: np.dtype[Any]) -> Callable[[Any, Any], None]:
 
         return types.none(world, types.int64), code
 
-    return prefetch
+    made: Any = prefetch
+    return cast(Callable[[Any, Any], None], made)
 
 
 def announce(table: npt.NDArray[Any]) -> int:
     """Return a table's address; without compilation, remember where it is."""
     address = int(table.ctypes.data)
-    if numba.config.DISABLE_JIT:
+    if _PLAIN:
         _announced[address] = table.view(np.uint8).reshape(-1)
         for key in [key for key in _views if key[0] == address]:
             del _views[key]

@@ -66,7 +66,7 @@ class PacketNetwork:
     loss: Floats | None = None
     retry_s: Floats | None = None
     weight: Ints | None = None
-    _cache: dict[str, Tables] = field(default_factory=dict, compare=False, repr=False)
+    _cache: dict[bytes, Tables] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if (self.rate_Bps <= 0).any():
@@ -173,19 +173,29 @@ class PacketNetwork:
         return int(hops[hops < FAR].max(initial=0)) + 2, float(whole.max(initial=0.0))
 
     def oversubscription(self) -> float:
-        """Return the most that hosts of a switch send over what its links to others carry; 1 where there are none."""
-        up = np.bincount(self.link_src, self.rate_Bps[2 * self.hosts :], minlength=self.switches)
-        hosts = np.bincount(self.host_switch, self.rate_Bps[: self.hosts], minlength=self.switches)
-        both = (up > 0) & (hosts > 0)
-        return float((hosts[both] / up[both]).max(initial=1.0))
+        """Return how much more hosts send than the network carries, tier by tier; 1 or more.
 
-    def without(self, links: Sequence[int]) -> PacketNetwork:
+        Switches are in tiers by their links to the nearest host. The rate that leaves a tier upward is compared with
+        what comes into it from below, and the factors of all tiers are multiplied.
+        """
+        hops = self.tables().hops.min(axis=1).astype(int)
+        rate = self.rate_Bps[2 * self.hosts :]
+        low, high = hops[self.link_src], hops[self.link_dst]
+        into, whole = float(self.rate_Bps[: self.hosts].sum()), 1.0
+        for tier in range(int(hops.max(initial=0))):
+            up = float(rate[(low == tier) & (high == tier + 1)].sum())
+            if up > 0:
+                whole *= max(1.0, into / up)
+                into = up
+        return whole
+
+    def without(self, links: npt.ArrayLike) -> PacketNetwork:
         """Return the network with some links down, for good and as routing knows."""
         weight = np.ones(len(self.link_src), np.int32) if self.weight is None else self.weight.copy()
         weight[np.asarray(links, int)] = 0
         return replace(self, weight=weight)
 
-    def degraded(self, links: Sequence[int], rate_x: float) -> PacketNetwork:
+    def degraded(self, links: npt.ArrayLike, rate_x: float) -> PacketNetwork:
         """Return the network with some links slower, and the buffers before them smaller in proportion."""
         rate, buffer = self.rate_Bps.copy(), np.ones(self.ports) if self.buffer_x is None else self.buffer_x.copy()
         ports = 2 * self.hosts + np.asarray(links, int)

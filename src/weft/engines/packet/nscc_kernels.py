@@ -1,4 +1,4 @@
-"""NSCC, the sender's congestion control of Ultra Ethernet: a window by the queueing delay of packets and by their marks.
+"""NSCC, the sender's congestion control of Ultra Ethernet: a window by packets' queueing delay and by their marks.
 
 Unmarked and little delay: grow in proportion to what is missing to the target delay, fast where there is none at all.
 Unmarked in spite of delay: grow a little. Marked and delayed: shrink by how far the mean delay is over the target, once
@@ -100,9 +100,9 @@ def acked(w: World, f: int, bytes_: int, rtt_ps: int, marked: bool) -> None:
 
 @kernel
 def nacked(w: World, f: int, bytes_: int, rtt_ps: int, last_hop: bool) -> None:
-    """Take word that a packet was trimmed."""
+    """Take word that a packet was trimmed; ``rtt_ps`` is -1 where it tells no round trip."""
     sender, flow = senders(w, f), _flows(w, f)
-    if _constants(w, 0).rtt_on_loss > 0:
+    if rtt_ps >= 0 and _constants(w, 0).rtt_on_loss > 0:
         learn_base_rtt(w, f, rtt_ps)
     flow.ignored += bytes_
     _learn_delay(w, f, float(w.network_rtt_ps), True)
@@ -124,7 +124,7 @@ def learn_base_rtt(w: World, f: int, rtt_ps: int) -> None:
 
 @kernel
 def _learn_delay(w: World, f: int, delay: float, marked: bool) -> None:
-    """Move the mean delay; an unmarked packet with a long delay counts as a short one, for its path has no queue now."""
+    """Move the mean delay; an unmarked packet with a long delay counts as short, for its path has no queue now."""
     flow, const = _flows(w, f), _constants(w, 0)
     sample, weight = delay, const.mean_weight
     if not marked and delay > const.target_ps:
@@ -162,7 +162,7 @@ def _shrink(w: World, f: int) -> None:
 @kernel
 def _bound(w: World, f: int) -> None:
     sender = senders(w, f)
-    sender.cwnd = min(max(sender.cwnd, float(w.mtu)), sender.most_cwnd)
+    sender.cwnd = max(min(sender.cwnd, sender.most_cwnd), float(w.mtu))
 
 
 @kernel

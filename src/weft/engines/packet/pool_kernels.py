@@ -26,7 +26,7 @@ def make_packet(w: World, kind: int, flow: int, dst: int, size: int, level: int)
     packet.hops = 0
     packet.bitmap = 0
     packet.word = 0
-    return p
+    return int(p)
 
 
 @kernel

@@ -14,6 +14,7 @@ import numpy as np
 from weft._jit import kernel
 from weft.engines.packet.code_kernels import (
     ARRIVE,
+    BROKEN,
     CREDIT,
     CREDITS,
     DATA,
@@ -52,9 +53,8 @@ def enqueue(w: World, p: int, q: int) -> None:
         _drop(w, p, q)
         return
     packet.port = q
-    if packet.level > 0:
-        if port.queued + packet.size > _room(w, q) and not _make_room(w, p, q):
-            return
+    if packet.level > 0 and port.queued + packet.size > _room(w, q) and not _make_room(w, p, q):
+        return
     if packet.level == 0 and queues(w, q * w.classes).bytes + packet.size > cables(w, q).limit_control:
         _drop(w, p, q)
         return
@@ -82,10 +82,11 @@ def _room(w: World, q: int) -> int:
     """Return how many bytes of data may be before a port."""
     port = ports(w, q)
     if w.full == PAUSES or w.full == CREDITS or port.node < 0:
-        return np.int64(1) << 60
+        return 1 << 60
     if w.shared > 0:
-        return np.int64(w.shared_alpha * (w.shared - switches(w, port.node).held))
-    return port.limit
+        free = w.shared - switches(w, port.node).held
+        return int(min(int(w.shared_alpha * free), port.queued + free))
+    return int(port.limit)
 
 
 @kernel
@@ -104,6 +105,7 @@ def _make_room(w: World, p: int, q: int) -> bool:
         held = packets(w, tail).size
         _exchange(w, p, tail)  # the newest leaves the queue as p, and p stays in its place
         queue.bytes += packets(w, tail).size - held
+        queue.most = max(queue.most, queue.bytes)
         port.queued += packets(w, tail).size - held
         if w.shared > 0:
             switches(w, port.node).held += packets(w, tail).size - held
@@ -156,7 +158,7 @@ def may_send(w: World, q: int, level: int, size: int) -> bool:
     if not port.up or (port.paused >> np.uint32(level)) & np.uint32(1):
         return False
     if w.full == CREDITS and level > 0:
-        return inlets(w, q * w.classes + level).credit >= size
+        return bool(inlets(w, q * w.classes + level).credit >= size)
     return True
 
 
@@ -171,15 +173,20 @@ def begin(w: World, p: int, q: int) -> None:
     packet.port = q
     if w.full == CREDITS and packet.level > 0:
         inlets(w, q * w.classes + packet.level).credit -= packet.size
+    if w.int_hops > 0:
+        _tell(w, p, q)
     if packet.size == w.mtu:
         after(w, port.ring_full, FREE, q)
     elif packet.size == w.control_size:
         after(w, port.ring_control, FREE, q)
     else:
-        at_time(w, w.now + np.int64(packet.size * cables(w, q).ps_per_byte + 0.5), FREE, q)
+        at_time(w, w.now + int(packet.size * cables(w, q).ps_per_byte + 0.5), FREE, q)
     if port.cut:
+        if port.lossy and _damaged(w, q, packet.size):
+            tally(w, q).lost += 1
+            packet.flags |= BROKEN
         _mark(w, p, q, port.queued - packet.size)
-        packet.next = next_port(w, p, np.int64(port.to)) if w.early and port.to >= 0 else np.int64(NOTHING)
+        packet.next = next_port(w, p, int(port.to)) if w.early and port.to >= 0 else int(NOTHING)
         after(w, port.ring_wire, ARRIVE, p)
 
 
@@ -190,17 +197,18 @@ def finish(w: World, q: int) -> bool:
     p, size = port.serving, port.serving_size
     if p == NOTHING:
         return True
-    if port.lossy and port.up and unit(w) < -np.expm1(size * np.log1p(-cables(w, q).loss)):
+    if port.lossy and port.up and not port.cut and _damaged(w, q, size):
         if cables(w, q).retry_ps > 0:
             tally(w, q).retried += 1
-            again_ps = cables(w, q).retry_ps + np.int64(size * cables(w, q).ps_per_byte + 0.5)
+            again_ps = cables(w, q).retry_ps + int(size * cables(w, q).ps_per_byte + 0.5)
             at_time(w, w.now + again_ps, FREE, q)
             return False
         tally(w, q).lost += 1
-        if not port.cut:
-            _leave(w, q)
-            free_packet(w, p)
-            return True
+        port.sent_bytes += size
+        _leave(w, q)
+        restore_credit(w, q, port.serving_level, size)
+        free_packet(w, p)
+        return True
     w.hops += 1
     w.moved = w.now
     port.sent_bytes += size
@@ -209,12 +217,19 @@ def finish(w: World, q: int) -> bool:
         return True
     if not port.up:
         tally(w, q).dropped += 1
+        restore_credit(w, q, port.serving_level, size)
         free_packet(w, p)
         return True
     _mark(w, p, q, port.queued)
-    packets(w, p).next = next_port(w, p, np.int64(port.to)) if w.early and port.to >= 0 else np.int64(NOTHING)
+    packets(w, p).next = next_port(w, p, int(port.to)) if w.early and port.to >= 0 else int(NOTHING)
     after(w, port.ring_wire, ARRIVE, p)
     return True
+
+
+@kernel
+def _damaged(w: World, q: int, size: int) -> bool:
+    """Whether a packet of so many bytes is damaged on a port's wire, each byte for itself."""
+    return bool(unit(w) < -np.expm1(size * np.log1p(-cables(w, q).loss)))
 
 
 @kernel
@@ -231,17 +246,23 @@ def _leave(w: World, q: int) -> None:
 
 @kernel
 def _mark(w: World, p: int, q: int, behind: int) -> None:
-    """Mark congestion, by RED on what waits now (a step where both thresholds are one), and tell what telemetry asks."""
+    """Mark congestion, by RED on what waits now (a step where both thresholds are one)."""
     port, packet = ports(w, q), packets(w, p)
     if packet.level == 0 or packet.kind != DATA:
         return
-    if port.marks and behind > port.ecn_low:
-        if behind > port.ecn_high or unit(w) * (port.ecn_high - port.ecn_low) < behind - port.ecn_low:
-            packet.flags |= ECN
-            tally(w, q).marked += 1
-    if w.int_hops > 0 and packet.hops < w.int_hops:
+    above, span = behind - port.ecn_low, port.ecn_high - port.ecn_low
+    if port.marks and above > 0 and (above > span or unit(w) * span < w.ecn_most * above):
+        packet.flags |= ECN
+        tally(w, q).marked += 1
+
+
+@kernel
+def _tell(w: World, p: int, q: int) -> None:
+    """Write what telemetry asks for into a packet as it leaves its queue: what waits behind it, and what was sent."""
+    port, packet = ports(w, q), packets(w, p)
+    if packet.level > 0 and packet.hops < w.int_hops:
         seen = telemetry(w, p * w.int_hops + packet.hops)
-        seen.queued = behind
+        seen.queued = port.queued - packet.size
         seen.sent_bytes = port.sent_bytes
         seen.at_ps = w.now
         seen.ps_per_byte = cables(w, q).ps_per_byte
@@ -294,7 +315,7 @@ def _first(w: World, q: int, level: int) -> int:
     queue.head = packets(w, p).next
     queue.count -= 1
     queue.bytes -= packets(w, p).size
-    return p
+    return int(p)
 
 
 @kernel
@@ -307,20 +328,25 @@ def admit(w: World, p: int, q: int) -> bool:
     row = q * w.classes + packet.level
     inlet = inlets(w, row)
     if w.full == PAUSES:
-        xoff = w.xoff
-        if w.shared > 0:
-            held = switches(w, ports(w, q).to).held
-            xoff = max(np.int64(w.shared_alpha * (w.shared - held)), w.mtu)
-        if inlet.bytes + packet.size > xoff + w.headroom:
+        if inlet.stopped and inlet.bytes + packet.size > inlet.stopped - 1 + w.headroom:
             tally(w, q).dropped += 1
             free_packet(w, p)
             return False
-        if inlet.bytes + packet.size > xoff and not inlet.stopped:
-            inlet.stopped = 1
+        if inlet.bytes + packet.size > _stop_at(w, q) and not inlet.stopped:
+            inlet.stopped = inlet.bytes + 1
             after(w, ports(w, q).ring_wire, GATE, (q * 64 + packet.level) * 2 + 1)
     inlet.bytes += packet.size
     packet.inlet = row
     return True
+
+
+@kernel
+def _stop_at(w: World, q: int) -> int:
+    """Return how much a switch holds of a link before it is paused: of a shared buffer, what is left, by its factor."""
+    node = ports(w, q).to
+    if w.shared > 0 and node >= 0:
+        return int(max(int(w.shared_alpha * (w.shared - switches(w, node).held)), w.mtu))
+    return int(w.xoff)
 
 
 @kernel
@@ -333,9 +359,16 @@ def release(w: World, row: int, size: int) -> None:
     inlet.bytes -= size
     if w.full == CREDITS:
         after(w, ports(w, q).ring_wire, CREDIT, ((q * 64 + level) << 20) + size)
-    elif inlet.stopped and inlet.bytes <= w.xon:
+    elif inlet.stopped and inlet.bytes <= max(_stop_at(w, q) - (w.xoff - w.xon), 0):
         inlet.stopped = 0
         after(w, ports(w, q).ring_wire, GATE, (q * 64 + level) * 2)
+
+
+@kernel
+def restore_credit(w: World, q: int, level: int, size: int) -> None:
+    """Give a link back the credit of a packet that never arrived: receivers tell what they have room for in all."""
+    if w.full == CREDITS and level > 0:
+        after(w, ports(w, q).ring_wire, CREDIT, ((q * 64 + level) << 20) + size)
 
 
 @kernel

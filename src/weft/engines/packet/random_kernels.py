@@ -25,4 +25,4 @@ def unit(w: World) -> float:
 @kernel
 def below(w: World, count: int) -> int:
     """Return the next whole number from 0 to ``count - 1``."""
-    return np.int64(unit(w) * count)
+    return int(unit(w) * count)

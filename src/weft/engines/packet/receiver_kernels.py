@@ -28,9 +28,10 @@ from weft.engines.packet.code_kernels import (
 from weft.engines.packet.event_kernels import at_time
 from weft.engines.packet.pool_kernels import make_packet
 from weft.engines.packet.port_kernels import enqueue
-from weft.engines.packet.record_kernels import World, came, hosts, packets, receivers, senders, telemetry
+from weft.engines.packet.record_kernels import World, came, hosts, idles, packets, receivers, senders, telemetry
 
 _ONE = np.uint64(1)
+IDLE_ROWS = 1024  # entries of a host's list of flows whose demand was met
 _LEAST_TURN = 4  # quanta: the time a pull takes that grants nothing
 
 
@@ -58,7 +59,7 @@ def get_data(w: World, p: int) -> None:
         flow.disordered += 1
         if not flow.nacked:
             flow.nacked = 1
-            packets(w, _answer(w, p, NACK)).cum = flow.expected
+            _answer(w, p, NACK)
         return
     force = flow.bytes == 0
     flow.bytes += packet.size
@@ -97,7 +98,9 @@ def get_trimmed(w: World, p: int) -> None:
         _acknowledge(w, p, _base(w, f, packet.seq), False)
         return
     _raise_target(w, f, packet.word)
-    _answer(w, p, NACK)
+    if w.recovery != GO_BACK_N or not flow.nacked or packet.seq == flow.expected:
+        flow.nacked = 1
+        _answer(w, p, NACK)
     if w.receiver_driven and not flow.in_pull:
         _request(w, f)
 
@@ -112,19 +115,21 @@ def get_request(w: World, p: int) -> None:
     _raise_target(w, f, packet.word)
     if w.receiver_driven and not receivers(w, f).in_pull:
         _request(w, f)
-    _acknowledge(w, p, _base(w, f, packet.seq), False)
+    base = _base(w, f, packet.seq)
+    packet.seq = NOTHING  # it answers no packet of data, and tells no round trip
+    _acknowledge(w, p, base, False)
 
 
 @kernel
 def _word(w: World, f: int, seq: int) -> int:
     """Return the row of the word that tells of a sequence number."""
-    return senders(w, f).slot * (w.window_rows >> 6) + ((seq & (w.window_rows - 1)) >> 6)
+    return int(senders(w, f).slot * (w.window_rows >> 6) + ((seq & (w.window_rows - 1)) >> 6))
 
 
 @kernel
 def _has(w: World, f: int, seq: int) -> bool:
     """Whether a packet above the first gap has come."""
-    return (came(w, _word(w, f, seq)).bits >> np.uint64(seq & 63)) & _ONE != 0
+    return bool((came(w, _word(w, f, seq)).bits >> np.uint64(seq & 63)) & _ONE != 0)
 
 
 @kernel
@@ -154,7 +159,7 @@ def _advance(w: World, f: int) -> None:
 @kernel
 def _base(w: World, f: int, seq: int) -> int:
     """Return where an acknowledgement's bitmap begins, so that it covers the newest that has come."""
-    return max(np.int64(seq) - 63, np.int64(receivers(w, f).expected) + 1)
+    return max(int(seq) - 63, int(receivers(w, f).expected) + 1)
 
 
 @kernel
@@ -163,20 +168,21 @@ def _bitmap(w: World, f: int, base: int) -> np.uint64:
     bits, shift = came(w, _word(w, f, base)).bits, np.uint64(base & 63)
     if shift > 0:
         bits = bits >> shift | came(w, _word(w, f, base + 64)).bits << (np.uint64(64) - shift)
-    return bits
+    return np.uint64(bits)
 
 
 @kernel
-def _answer(w: World, p: int, kind: int) -> int:
-    """Send a control packet back on the path of one that came; return it."""
+def _answer(w: World, p: int, kind: int) -> None:
+    """Send a control packet back on the path of one that came, and with what has come."""
     packet = packets(w, p)
     a = make_packet(w, kind, packet.flow, senders(w, packet.flow).src, w.control_size, 0)
     answer = packets(w, a)
     answer.seq = packet.seq
     answer.entropy = packet.entropy
     answer.flags = packet.flags & (ECN | AGAIN | LAST_HOP)
+    answer.cum = receivers(w, packet.flow).expected
+    answer.word = receivers(w, packet.flow).bytes
     enqueue(w, a, hosts(w, packet.dst).port)
-    return a
 
 
 @kernel
@@ -200,7 +206,7 @@ def _acknowledge(w: World, p: int, base: int, marked: bool) -> None:
         told.queued = seen.queued
         told.sent_bytes = seen.sent_bytes
         told.at_ps = seen.at_ps
-        told.ps_per_byte = seen.ps_per_byte if hop < packet.hops and packet.kind != TRIMMED else 0.0
+        told.ps_per_byte = seen.ps_per_byte if hop <= packet.hops and packet.kind != TRIMMED else 0.0
     enqueue(w, a, hosts(w, packet.dst).port)
 
 
@@ -220,8 +226,6 @@ def _request(w: World, f: int) -> None:
     flow = receivers(w, f)
     h = senders(w, f).dst
     host = hosts(w, h)
-    if flow.in_idle:
-        _leave_idle(w, h, f)
     flow.in_pull = 1
     flow.next = NOTHING
     if host.pull_head == NOTHING:
@@ -235,33 +239,12 @@ def _request(w: World, f: int) -> None:
 
 
 @kernel
-def _leave_idle(w: World, h: int, f: int) -> None:
-    """Take a flow out of the list of those that ask for nothing."""
-    host = hosts(w, h)
-    before, each = NOTHING, np.int64(host.idle_head)
-    while each != f and each != NOTHING:
-        before, each = each, np.int64(receivers(w, each).next)
-    if each == NOTHING:
-        return
-    if before == NOTHING:
-        host.idle_head = receivers(w, f).next
-    else:
-        receivers(w, before).next = receivers(w, f).next
-    if host.idle_tail == f:
-        host.idle_tail = before
-    receivers(w, f).in_idle = 0
-
-
-@kernel
 def _join_idle(w: World, h: int, f: int) -> None:
-    host, flow = hosts(w, h), receivers(w, f)
-    flow.in_idle = 1
-    flow.next = NOTHING
-    if host.idle_head == NOTHING:
-        host.idle_head = f
-    else:
-        receivers(w, host.idle_tail).next = f
-    host.idle_tail = f
+    """Put a flow at the end of its host's list of those that ask for nothing; it may stand there more than once."""
+    host = hosts(w, h)
+    if host.idle_tail - host.idle_head < IDLE_ROWS:
+        idles(w, h * IDLE_ROWS + host.idle_tail % IDLE_ROWS).row = f
+        host.idle_tail += 1
 
 
 @kernel
@@ -270,10 +253,8 @@ def grant(w: World, h: int) -> None:
     host = hosts(w, h)
     while host.pull_head != NOTHING and senders(w, host.pull_head).state != RUNNING:
         host.pull_head = receivers(w, host.pull_head).next
-    while host.idle_head != NOTHING and senders(w, host.idle_head).state != RUNNING:
-        host.idle_head = receivers(w, host.idle_head).next
     if host.pull_head != NOTHING:
-        f = np.int64(host.pull_head)
+        f = int(host.pull_head)
         flow = receivers(w, f)
         host.pull_head = flow.next
         granted = max(0, min(flow.latest_pull + w.grant_quanta, flow.pull_target) - flow.latest_pull)
@@ -283,14 +264,13 @@ def grant(w: World, h: int) -> None:
             _request(w, f)
         else:
             _join_idle(w, h, f)
-    elif host.idle_head != NOTHING:
-        f = np.int64(host.idle_head)
+    elif host.idle_head < host.idle_tail:
+        f = int(idles(w, h * IDLE_ROWS + host.idle_head % IDLE_ROWS).row)
         flow = receivers(w, f)
-        host.idle_head = flow.next
-        flow.in_idle = 0
+        host.idle_head += 1
         granted = w.grant_quanta
         flow.latest_pull += granted
-        if (flow.latest_pull - flow.pull_target) * 256 < w.max_window:
+        if flow.latest_pull - flow.pull_target < w.max_window // 256:
             _join_idle(w, h, f)
     else:
         host.granting = 0
@@ -301,7 +281,7 @@ def grant(w: World, h: int) -> None:
     flow.pull_entropy = (flow.pull_entropy + 1) % w.paths
     enqueue(w, p, host.port)
     quanta = granted if granted > 0 else _LEAST_TURN
-    at_time(w, w.now + np.int64(quanta * host.ps_per_quantum / host.rate), GRANT, h)
+    at_time(w, w.now + int(quanta * host.ps_per_quantum / host.rate), GRANT, h)
 
 
 @kernel

@@ -70,7 +70,8 @@ TALLY = np.dtype(
 )
 #: Packets of one class before a port.
 QUEUE = np.dtype([("head", i4), ("tail", i4), ("count", i4), ("deficit", i4), ("bytes", i8), ("most", i8)], align=True)
-#: What a switch holds of one class from one link, and how far it lets the link go.
+#: What a switch holds of one class from one link, and how far it lets the link go; `stopped` is 0, or one more than the
+#: bytes it held when it stopped the link.
 INLET = np.dtype([("bytes", i8), ("credit", i8), ("stopped", i8)], align=True)
 #: A switch.
 SWITCH = np.dtype([("salt", u8), ("held", i8), ("turn", i8)], align=True)
@@ -109,6 +110,7 @@ SENDER = np.dtype(
         ("level", u1),  # class of queue of its data
         ("timer", u1),  # whether an event is pending
         ("pacing", u1),
+        ("asked", u1),  # for credit, in a row without an answer
         ("slot", i4),
         ("src", i4),
         ("dst", i4),
@@ -157,7 +159,6 @@ RECEIVER = np.dtype(
         ("bytes", i8),
         ("asked", u1),
         ("in_pull", u1),
-        ("in_idle", u1),
         ("nacked", u1),  # go-back-N: the gap has been reported
         ("next", i4),  # in its host's list of pulls
         ("pull_entropy", i4),
@@ -184,6 +185,7 @@ HOST = np.dtype(
         ("idle_tail", i4),
         ("granting", u1),
         ("stalled", u1),
+        ("asleep", u1),  # does not look after congestion, for nothing is sent
         ("ps_per_quantum", f8),
         ("rate", f8),  # of grants, in part of line rate
         ("g", f8),
@@ -198,11 +200,23 @@ HOST = np.dtype(
 #: An event: when, in which order among equal times, and what.
 EVENT = np.dtype([("time", i8), ("order", i8), ("what", i8)], align=True)
 #: Events of one delay: they fall due in the order in which they were made.
-RING = np.dtype([("first", i8), ("mask", i8), ("head", i8), ("tail", i8), ("delay", i8)], align=True)
+RING = np.dtype(
+    [
+        ("first", i8),
+        ("mask", i8),
+        ("head", i8),
+        ("tail", i8),
+        ("delay", i8),
+        ("time", i8),  # of the first event, and its order
+        ("order", i8),
+        ("spare", i8),
+    ],
+    align=True,
+)
 #: Flows that begin when others end.
 TRIGGER = np.dtype([("need", i4), ("have", i4), ("first", i4), ("next", i4), ("end", i4), ("each", u1)], align=True)
 #: A sequence number at the sender.
-SEQ = np.dtype([("sent_ps", i8), ("state", u1), ("again", u1)], align=True)
+SEQ = np.dtype([("sent_ps", i8), ("state", u1), ("again", u1), ("path", i4)], align=True)
 #: 64 sequence numbers at the receiver: which have come above the first gap.
 CAME = np.dtype([("bits", u8)], align=True)
 #: How a flow chooses paths.
@@ -291,6 +305,8 @@ WORLD = np.dtype(
         ("headroom", i8),
         ("shared", i8),  # bytes of a switch's shared buffer, 0 where ports have their own
         ("shared_alpha", f8),
+        ("ecn_most", f8),  # probability of a mark just below where all are marked
+        ("stall_ps", i8),  # nothing moves for so long while packets are held: come back and let it be looked into
         ("grant_quanta", i8),
         ("least_rate", f8),  # of grants
         ("window_rows", i8),  # columns of the tables of sequence numbers, a power of two
@@ -308,6 +324,7 @@ WORLD = np.dtype(
         ("ports", i8),
         ("cables", i8),
         ("places", i8),
+        ("idles", i8),
         ("tally", i8),
         ("queues", i8),
         ("inlets", i8),
@@ -352,6 +369,7 @@ TABLES = {
     "ports": PORT,
     "cables": CABLE,
     "places": PLACE,
+    "idles": INDEX,
     "tally": TALLY,
     "queues": QUEUE,
     "inlets": INLET,
@@ -393,6 +411,7 @@ World = Any
 ports = table("ports", PORT)
 cables = table("cables", CABLE)
 places = table("places", PLACE)
+idles = table("idles", INDEX)
 tally = table("tally", TALLY)
 queues = table("queues", QUEUE)
 inlets = table("inlets", INLET)
@@ -438,3 +457,4 @@ prefetch_seq = prefetch_of("seqs", SEQ)
 prefetch_came = prefetch_of("came", CAME)
 prefetch_balance = prefetch_of("balances", BALANCE)
 prefetch_control = prefetch_of("control", np.dtype([("words", f8, 16)]))
+prefetch_recycled = prefetch_of("recycled", RECYCLED)

@@ -26,11 +26,13 @@ from weft.engines.packet.code_kernels import (
     GO_BACK_N,
     LAST_HOP,
     LOST,
+    NEVER,
     NOTHING,
     PACE,
     RTS,
     RUNNING,
     START,
+    THROTTLE,
     TIMER,
     UNSENT,
 )
@@ -55,6 +57,7 @@ from weft.engines.packet.record_kernels import (
 
 QUANTUM = 256  # bytes of credit, as grants count it
 _ONE = np.uint64(1)
+_MOST_ASKED = 8  # requests for credit in a row after which the time between them, doubled every other, stays
 
 
 @kernel
@@ -62,14 +65,14 @@ def start_flow(w: World, f: int) -> None:
     """Begin a flow in a free slot; the loop sees to it that there is one."""
     sender = senders(w, f)
     w.free_slot -= 1
-    slot = np.int64(free_slots(w, w.free_slot).row)
+    slot = int(free_slots(w, w.free_slot).row)
     sender.slot = slot
     sender.state = RUNNING
     sender.start_ps = w.now
     sender.backlog = (sender.packets - 1) * w.mtu + sender.last_size
     sender.speculating = 1
     sender.credit = w.max_window
-    for place in range(w.window_rows):
+    for place in range(min(w.window_rows, sender.packets)):
         seqs(w, slot * w.window_rows + place).state = UNSENT
         seqs(w, slot * w.window_rows + place).again = 0
     for word in range(w.window_rows >> 6):
@@ -77,19 +80,22 @@ def start_flow(w: World, f: int) -> None:
     w.running += 1
     begin_balance(w, slot)
     control.begin_control(w, f)
+    if hosts(w, sender.dst).asleep:
+        hosts(w, sender.dst).asleep = 0
+        at_time(w, w.now + w.network_rtt_ps, THROTTLE, sender.dst)
     want(w, f)
 
 
 @kernel
 def _at(w: World, f: int, seq: int) -> int:
     """Return the row of a sequence number within the window."""
-    return senders(w, f).slot * w.window_rows + (seq & (w.window_rows - 1))
+    return int(senders(w, f).slot * w.window_rows + (seq & (w.window_rows - 1)))
 
 
 @kernel
 def size_of(w: World, f: int, seq: int) -> int:
     """Return the bytes on the wire of a packet of a flow."""
-    return np.int64(senders(w, f).last_size if seq == senders(w, f).packets - 1 else w.mtu)
+    return int(senders(w, f).last_size if seq == senders(w, f).packets - 1 else w.mtu)
 
 
 @kernel
@@ -124,7 +130,8 @@ def want(w: World, f: int) -> None:
         return
     host = hosts(w, sender.src)
     port = ports(w, host.port)
-    if port.serving == NOTHING and host.active == 0 and may_send(w, host.port, sender.level, w.mtu):
+    first = host.active == 0 or w.classes > 2  # beside an idle port only flows of stopped classes wait
+    if port.serving == NOTHING and first and may_send(w, host.port, sender.level, w.mtu):
         send(w, f)
         if not permitted(w, f):
             return
@@ -171,7 +178,7 @@ def send(w: World, f: int) -> None:
     packet = packets(w, p)
     packet.seq = seq
     packet.flags = FIRST
-    packet.entropy = next_path(w, slot, sender.sent, np.int64(min(sender.cwnd, float(w.max_window))) // w.mtu)
+    packet.entropy = next_path(w, slot, sender.sent, int(min(sender.cwnd, float(w.max_window))) // w.mtu)
     if w.receiver_driven:
         packet.word = _pull_target(w, f)
     record = seqs(w, _at(w, f, seq))
@@ -186,11 +193,12 @@ def send(w: World, f: int) -> None:
         packet.flags |= ASKS
     record.state = FLYING
     record.sent_ps = w.now
+    record.path = packet.entropy
     if not sender.timer:
         sender.timer = 1
         at_time(w, w.now + w.rto_ps, TIMER, f)
     if sender.ps_per_byte > 0:
-        sender.next_ps = max(w.now, sender.next_ps) + np.int64(size * sender.ps_per_byte)
+        sender.next_ps = max(w.now, sender.next_ps) + int(size * sender.ps_per_byte)
     q = hosts(w, sender.src).port
     ports(w, q).queued += size
     begin(w, p, q)
@@ -204,7 +212,7 @@ def _lowest_lost(w: World, f: int) -> int:
     while seqs(w, _at(w, f, seq)).state != LOST:
         seq += 1
     sender.lost_low = seq
-    return np.int64(seq)
+    return int(seq)
 
 
 @kernel
@@ -230,7 +238,7 @@ def _pull_target(w: World, f: int) -> int:
     active = hosts(w, sender.src).active
     if active > 1:
         target = target / active
-    return sender.pulled + np.int64(np.ceil(target / QUANTUM))
+    return int(sender.pulled + int(np.ceil(target / QUANTUM)))
 
 
 @kernel
@@ -242,13 +250,13 @@ def get_ack(w: World, p: int) -> None:
     if sender.state != RUNNING:
         return
     sender.acks += 1
-    newly = max(0, packet.word - sender.received)
-    sender.received += newly
-    sender.in_flight -= newly
+    newly = _count_received(w, f, packet.word)
     marked = packet.flags & ECN != 0
     sender.marked += marked
     rtt_ps = _round_trip(w, f, packet.seq, packet.flags & AGAIN != 0)
     _ack_below(w, f, packet.cum)
+    if w.recovery == GO_BACK_N:
+        _count_flight(w, f)
     _ack_bits(w, f, packet.base, packet.bitmap)
     if w.gap_packets > 0:
         _lose_overtaken(w, f)
@@ -262,14 +270,24 @@ def get_ack(w: World, p: int) -> None:
 
 
 @kernel
+def _count_received(w: World, f: int, bytes_: int) -> int:
+    """Take the bytes that a receiver has in all, and return how many more that is."""
+    sender = senders(w, f)
+    newly = max(0, bytes_ - sender.received)
+    sender.received += newly
+    sender.in_flight -= newly
+    return int(newly)
+
+
+@kernel
 def _round_trip(w: World, f: int, seq: int, again: bool) -> int:
     """Return the round trip of a packet still in flight, unless it is not known which sending was answered; then -1."""
     sender = senders(w, f)
     if seq < sender.cum or seq >= sender.sent or seqs(w, _at(w, f, seq)).state != FLYING:
-        return np.int64(-1)
+        return -1
     if seqs(w, _at(w, f, seq)).again != (1 if again else 0):
-        return np.int64(-1)
-    return np.int64(w.now - seqs(w, _at(w, f, seq)).sent_ps)
+        return -1
+    return int(w.now - seqs(w, _at(w, f, seq)).sent_ps)
 
 
 @kernel
@@ -336,15 +354,19 @@ def get_nack(w: World, p: int) -> None:
         return
     sender.nacks += 1
     if w.recovery == GO_BACK_N:
+        _count_received(w, f, packet.word)
         _ack_below(w, f, packet.cum)
-        _go_back(w, f)
+        _count_flight(w, f)
+        if packet.cum == sender.cum and sender.sent > sender.cum:
+            control.lost(w, f, size_of(w, f, packet.cum))
+            _go_back(w, f)
         want(w, f)
         return
     seq = packet.seq
     if seq < sender.cum or seq >= sender.sent or seqs(w, _at(w, f, seq)).state != FLYING:
         return  # overtaken by an acknowledgement
     last_hop = packet.flags & LAST_HOP != 0
-    rtt_ps = np.int64(w.now - seqs(w, _at(w, f, seq)).sent_ps)
+    rtt_ps = _round_trip(w, f, seq, packet.flags & AGAIN != 0)
     control.nacked(w, f, size_of(w, f, seq), rtt_ps, last_hop)
     lose(w, f, seq)
     _stop_speculating(w, f)
@@ -363,7 +385,17 @@ def _go_back(w: World, f: int) -> None:
         sender.backlog += size_of(w, f, seq)
         seqs(w, _at(w, f, seq)).state = UNSENT
     sender.sent = sender.cum
-    sender.in_flight = 0
+    _count_flight(w, f)
+
+
+@kernel
+def _count_flight(w: World, f: int) -> None:
+    """Count what is in flight where senders go back: what was sent from the first on, less what has been received."""
+    sender = senders(w, f)
+    sent = int(sender.sent) * w.mtu
+    if sender.sent == sender.packets:
+        sent += sender.last_size - w.mtu
+    sender.in_flight = max(0, sent - sender.received)
 
 
 @kernel
@@ -378,6 +410,7 @@ def get_pull(w: World, p: int) -> None:
     if packet.word > sender.pulled:
         sender.credit = min(sender.credit + (packet.word - sender.pulled) * QUANTUM, w.max_window)
         sender.pulled = packet.word
+        sender.asked = 0
     want(w, f)
 
 
@@ -405,7 +438,7 @@ def timer(w: World, f: int) -> None:
     sender.timer = 0
     if sender.state != RUNNING:
         return
-    oldest, late = np.int64(np.iinfo(np.int64).max), 0
+    oldest, late = NEVER, 0
     for seq in range(sender.cum, sender.sent):
         if seqs(w, _at(w, f, seq)).state != FLYING:
             continue
@@ -413,24 +446,28 @@ def timer(w: World, f: int) -> None:
             oldest = min(oldest, seqs(w, _at(w, f, seq)).sent_ps)
             continue
         late += 1
+        path_feedback(w, sender.slot, seqs(w, _at(w, f, seq)).path, SILENT)
         if w.recovery == GO_BACK_N:
             break
         lose(w, f, seq)
         control.lost(w, f, size_of(w, f, seq))
     if late > 0:
         sender.timeouts += 1
-        path_feedback(w, sender.slot, 0, SILENT)
         if w.recovery == GO_BACK_N:
+            control.lost(w, f, size_of(w, f, sender.cum))
             _go_back(w, f)
-        if w.receiver_driven:
-            _ask(w, f)
-    elif oldest < np.iinfo(np.int64).max:
+    none = oldest == NEVER
+    starved = w.receiver_driven and none and sender.credit <= 0 and (sender.backlog > 0 or sender.lost > 0)
+    if w.receiver_driven and (late > 0 or starved):
+        _ask(w, f)
+    if late > 0 or starved or not none:
         sender.timer = 1
-        at_time(w, oldest + w.rto_ps, TIMER, f)
+        wait_ps = w.rto_ps
+        if starved:  # a receiver with many senders answers late: ask it less and less often
+            wait_ps = w.rto_ps << (sender.asked >> 1)
+            sender.asked = min(_MOST_ASKED, sender.asked + 1)
+        at_time(w, (w.now if none else oldest) + wait_ps, TIMER, f)
     if late > 0:
-        if not sender.timer:
-            sender.timer = 1
-            at_time(w, min(oldest, w.now) + w.rto_ps, TIMER, f)
         want(w, f)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from weft.engines.packet import code_kernels
+from weft.engines.packet.deadlock import deadlock
 from weft.engines.packet.flows import Flows
 from weft.engines.packet.loop_kernels import run
 from weft.engines.packet.network import PacketNetwork
@@ -47,10 +48,21 @@ class Simulation:
         return float(self.world.now) / PS
 
     def run(self, until_s: float = math.inf) -> int:
-        """Go on until a time, or to the end; return why it stopped, one of `code_kernels`' reasons."""
+        """Go on until a time, or to the end; return why it stopped, one of `code_kernels`' reasons.
+
+        Raises:
+            DeadlockError: links wait for each other in a circle.
+        """
         until = _NEVER if math.isinf(until_s) else int(until_s * PS)
         while True:
             why = int(run(self.tables.world, until))
-            if why != code_kernels.FULL:
+            if why in (code_kernels.IDLE, code_kernels.STALLED) and self.world.running > 0:
+                error = deadlock(self.network, self.tables)
+                if error:
+                    raise error
+            if why == code_kernels.FULL:
+                self.tables.grow()
+            elif why == code_kernels.CROWDED:
+                self.tables.add_slots()
+            elif why != code_kernels.STALLED:
                 return why
-            self.tables.grow()

@@ -13,6 +13,7 @@ from weft.engines.packet.flows import Flows
 from weft.engines.packet.loop_kernels import SLACK
 from weft.engines.packet.memory_kernels import announce
 from weft.engines.packet.network import PacketNetwork
+from weft.engines.packet.receiver_kernels import IDLE_ROWS
 from weft.engines.packet.transport import NUMBERED, Settings
 from weft.routing.hashing import Hashing
 
@@ -20,6 +21,8 @@ PS = 1e12  # a second
 _LINE = 64  # bytes of a cache line
 _QUANTUM = 256  # bytes of credit
 _UNLIMITED = 1 << 60
+_BY_RATE = ("dcqcn", "timely")  # controls without a window
+_NOTIFY_s = 50e-6  # between notifications of a flow (Y. Zhu et al., SIGCOMM 2015, section 3.1)
 #: Of line rate, that receivers grant (EQDS paces at 0.99, V. Olteanu et al., NSDI 2022).
 _GRANTED = 0.99
 
@@ -79,15 +82,19 @@ class Tables:
         w.early = t.switch_choice == "hashed" and t.way == "minimal"
         w.flowlet_ps, w.ack_every = int(t.flowlet_s * PS), t.ack_every_bytes
         w.rto_ps, w.gap_packets = int(s.rto_s * PS), s.gap_packets
-        w.window_rows = _window_rows(4 * s.window_x * s.bdp_bytes / t.mtu_bytes)
+        longest = int(self.flows.size_bytes.max(initial=1)) // (t.mtu_bytes - t.header_bytes) + 1
+        w.window_rows = _window_rows(min(longest, 4 * s.window_x * s.bdp_bytes / t.mtu_bytes))
         w.window = w.window_rows - 64
         w.control_per_data = 10
         w.max_window = int(s.window_x * s.bdp_bytes)
         w.network_rtt_ps = int(s.rtt_s * PS)
         w.xoff, w.xon, w.headroom = s.xoff_bytes, s.xon_bytes, s.headroom_bytes
         w.shared, w.shared_alpha = t.shared_bytes or 0, t.shared_alpha
-        w.grant_quanta, w.least_rate = 4 * 4096 // _QUANTUM, s.least_grant
-        w.notify_ps = int(50e-6 * PS) if t.control == "dcqcn" else 0
+        w.ecn_most = s.ecn_most
+        w.stall_ps = 2 * int(w.network_rtt_ps + w.rto_ps)
+        w.grant_quanta = -(-t.grant_packets * (t.mtu_bytes - t.header_bytes) // _QUANTUM)
+        w.least_rate = s.least_grant
+        w.notify_ps = int(_NOTIFY_s * PS) if t.control == "dcqcn" else 0
         w.int_hops = self.network.longest()[0] if t.control == "hpcc" else 0
         return world
 
@@ -105,7 +112,7 @@ class Tables:
         cables.ps_per_byte = PS / net.rate_Bps
         cables.latency_ps = np.rint(net.latency_s * PS)
         x = np.ones(net.ports) if net.buffer_x is None else net.buffer_x
-        ports.limit = s.queue_bytes * x
+        ports.limit = np.maximum(s.queue_bytes * x, t.mtu_bytes)
         cables.limit_control = 2 * ports.limit.astype(np.int64)
         cables.limit_control[:hosts] = _UNLIMITED
         ports.ecn_low, ports.ecn_high = s.ecn_low_bytes * x, s.ecn_high_bytes * x
@@ -135,10 +142,14 @@ class Tables:
             "switches": switches,
             "quanta": quanta,
             "hosts": self._hosts(),
+            "idles": records(net.hosts * IDLE_ROWS, record.INDEX),
         } | self._rings(ports, cables)
 
     def _cuts(self) -> Any:
-        """Ports whose far end cuts through: it is a switch with all of its ports as fast as this one."""
+        """Ports whose far end cuts through: it is a switch with all of its ports as fast as this one.
+
+        Links that send what was lost again deliver whole packets.
+        """
         net = self.network
         rate = net.rate_Bps
         out = np.concatenate([np.full(net.hosts, -1), net.host_switch, net.link_src])
@@ -146,7 +157,10 @@ class Tables:
         low, high = np.full(net.switches, np.inf), np.zeros(net.switches)
         np.minimum.at(low, out[net.hosts :], rate[net.hosts :])
         np.maximum.at(high, out[net.hosts :], rate[net.hosts :])
-        return (to >= 0) & (low[to] == rate) & (high[to] == rate)
+        whole = np.zeros(net.ports, bool)
+        if net.loss is not None and net.retry_s is not None:
+            whole = (net.loss > 0) & (net.retry_s > 0)
+        return (to >= 0) & (low[to] == rate) & (high[to] == rate) & ~whole
 
     def _credit(self) -> Any:
         """Bytes of buffer behind each port, a lane."""
@@ -178,7 +192,7 @@ class Tables:
         net = self.network
         hosts = records(net.hosts, record.HOST)
         hosts.port = np.arange(net.hosts)
-        for name in ("head", "tail", "pull_head", "pull_tail", "idle_head", "idle_tail"):
+        for name in ("head", "tail", "pull_head", "pull_tail"):
             hosts[name] = -1
         hosts.ps_per_quantum = _QUANTUM * PS / net.rate_Bps[: net.hosts] / _GRANTED
         hosts.rate = 1.0
@@ -204,9 +218,9 @@ class Tables:
         senders.level = 1 + priority * t.lanes
         senders.slot = senders.next = -1
         most = np.floor(s.window_x * s.rtt_s * net.rate_Bps[flows.src])
-        senders.cwnd = most if t.window_bytes is None else t.window_bytes
-        if t.control == "none" and t.receiver_driven and t.window_bytes is None:
-            senders.cwnd = 1e18  # credit alone decides
+        senders.cwnd = most if t.window_bytes is None else max(t.window_bytes, t.mtu_bytes)
+        if t.window_bytes is None and (t.receiver_driven if t.control == "none" else t.control in _BY_RATE):
+            senders.cwnd = 1e18  # credit or the rate alone decides
         senders.most_cwnd = most
         senders.base_rtt_ps = w.network_rtt_ps
         senders.waits = flows.waits
@@ -218,12 +232,12 @@ class Tables:
         heap = records(2 * SLACK + 4 * len(flows) + 2 * net.hosts, record.EVENT)
         first = len(at_once)
         heap.time[:first], heap.order[:first] = senders.start_ps[at_once], np.arange(first)
-        heap.what[:first] = at_once * code_kernels.KINDS + code_kernels.START
+        heap.what[:first] = (at_once << code_kernels.KIND_BITS) + code_kernels.START
         w.heaped = w.order = first
         if s.grants_follow_marks:
             more = slice(first, first + net.hosts)
             heap.time[more], heap.order[more] = w.network_rtt_ps, np.arange(first, first + net.hosts)
-            heap.what[more] = np.arange(net.hosts) * code_kernels.KINDS + code_kernels.THROTTLE
+            heap.what[more] = (np.arange(net.hosts) << code_kernels.KIND_BITS) + code_kernels.THROTTLE
             w.heaped = w.order = first + net.hosts
             _sort(heap[: int(w.heaped)])
         control, constants = control_constants(s, len(flows))
@@ -315,12 +329,15 @@ class Tables:
         rings = self["rings"]
         if (rings.tail - rings.head + SLACK > rings.mask + 1).any():
             self._grow_rings()
-        if w.free_slot == 0:
-            slots = len(self["free_slots"])
-            for name in ("seqs", "came", "balances", "kept", "recycled", "penalties", "free_slots"):
-                self._longer(name, len(self[name]))
-            self["free_slots"].row[:slots] = np.arange(slots, 2 * slots)
-            w.free_slot = slots
+        self.announce()
+
+    def add_slots(self) -> None:
+        """Let twice as many flows run at once; all slots are taken."""
+        slots = len(self["free_slots"])
+        for name in ("seqs", "came", "balances", "kept", "recycled", "penalties", "free_slots"):
+            self._longer(name, len(self[name]))
+        self["free_slots"].row[:slots] = np.arange(slots, 2 * slots)
+        self.world[0].free_slot = slots
         self.announce()
 
     def _longer(self, name: str, more: int) -> Any:

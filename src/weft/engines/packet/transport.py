@@ -38,9 +38,12 @@ class Transport:
         queue_bytes: data a port holds; blank: one bandwidth-delay product (five where full queues drop).
         shared_bytes: a switch's buffer, shared by its ports; blank: ports have their own.
         shared_alpha: a port may hold so many times what is left of it (dynamic thresholds).
-        ecn_low_bytes, ecn_high_bytes: RED marks between; blank: 20 and 80 % of one bandwidth-delay product.
+        ecn_low_bytes, ecn_high_bytes: RED marks between, and all above; blank: 20 and 80 % of one bandwidth-delay
+            product; for DCTCP a seventh and for DCQCN what its paper has (`marking`).
+        ecn_most: probability of a mark as the queue comes to ``ecn_high_bytes``; blank: 1, for DCQCN 0.01.
         ecn_last_hop: also on ports to hosts; blank: unless receivers drive.
-        xoff_bytes: data from a link, at which it is paused; blank: one bandwidth-delay product.
+        xoff_bytes: data from a link, at which it is paused; blank: one bandwidth-delay product; for DCQCN no less than
+            ``ecn_high_bytes`` and for TIMELY five products, for control is to act before pauses do.
         xon_bytes: at which it may go on; blank: two packets less.
         credit_bytes: of a link's buffer for each lane; blank: what keeps the link busy, and four packets.
         lanes: virtual channels; a packet takes the next with each switch.
@@ -50,10 +53,11 @@ class Transport:
         target_delay_s: queueing that delay-based control aims at; blank: 0.75 of the network's round trip where
             packets are trimmed, else the round trip.
         ack_every_bytes: data between acknowledgements of packets that do not ask for one.
-        rto_s: retransmission time; blank: 15 us and six full queues.
+        rto_s: retransmission time; blank: 15 us and six full queues, two round trips at least.
         gap_packets: overtaken by so many is lost; 0 where trimming tells; blank: 0 where queues trim, else 3 on one
             path and one window on several.
         flowlet_s: pause after which a flow may take another path.
+        grant_packets: full packets that a receiver grants at a time.
         grants_follow_marks: receivers grant less where the network towards them is congested; blank: where leaf
             switches are oversubscribed and receivers alone drive.
         seed: of all random choices.
@@ -75,6 +79,7 @@ class Transport:
     shared_alpha: float = 1.0
     ecn_low_bytes: int | None = None
     ecn_high_bytes: int | None = None
+    ecn_most: float | None = None
     ecn_last_hop: bool | None = None
     xoff_bytes: int | None = None
     xon_bytes: int | None = None
@@ -88,6 +93,7 @@ class Transport:
     rto_s: float | None = None
     gap_packets: int | None = None
     flowlet_s: float = 50e-6
+    grant_packets: int = 4
     grants_follow_marks: bool | None = None
     seed: int = 13
 
@@ -109,9 +115,15 @@ class Transport:
             value = getattr(self, name)
             if value is not None and not 0 < value < 1 << 31:
                 raise ConfigError(f"{value}; above 0 and below 2^31", field=name)
+        if self.shared_bytes is not None and self.shared_alpha * self.shared_bytes < self.mtu_bytes:
+            raise ConfigError(f"{self.shared_bytes} bytes hold no packet for any port", field="shared_bytes")
         low, high = self.ecn_low_bytes, self.ecn_high_bytes
         if low is not None and high is not None and low > high:
             raise ConfigError(f"{low} bytes is above ecn_high_bytes, {high}", field="ecn_low_bytes")
+        if not 1 <= self.grant_packets <= 1 << 10:
+            raise ConfigError(f"{self.grant_packets} packets at a time; 1 to 1,024", field="grant_packets")
+        if self.ecn_most is not None and not 0 <= self.ecn_most <= 1:
+            raise ConfigError(f"{self.ecn_most}; a probability, 0 to 1", field="ecn_most")
 
 
 _CHOICES = {
@@ -134,15 +146,20 @@ class Settings:
     Attributes:
         transport: what was asked for.
         rtt_s: round trip of a full packet and its acknowledgement over the longest way, without queues.
-        bdp_bytes: what the fastest host sends in it.
+        links: on the longest way.
+        rate_Bps: of the fastest host.
+        bdp_bytes: what it sends in a round trip.
     """
 
     transport: Transport
     rtt_s: float
+    links: int
+    rate_Bps: float
     bdp_bytes: float
     queue_bytes: int
     ecn_low_bytes: int
     ecn_high_bytes: int
+    ecn_most: float
     ecn_last_hop: bool
     xoff_bytes: int
     xon_bytes: int
@@ -166,30 +183,56 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
     bdp = rtt_s * rate_Bps
     packets = math.ceil(round(bdp / t.mtu_bytes, 9))
     queue = t.queue_bytes or packets * (1 if t.queues == "trim" else 5) * t.mtu_bytes
-    low = t.ecn_low_bytes if t.ecn_low_bytes is not None else math.ceil(packets * 0.2) * t.mtu_bytes
-    high = t.ecn_high_bytes if t.ecn_high_bytes is not None else math.ceil(packets * 0.8) * t.mtu_bytes
-    xoff = t.xoff_bytes or packets * t.mtu_bytes
+    low, high, most = marking(t, packets, rate_Bps)
+    late = {"dcqcn": high, "timely": 5 * packets * t.mtu_bytes}.get(t.control, 0)
+    xoff = t.xoff_bytes or max(packets * t.mtu_bytes, late)
     reach = float((network.latency_s * network.rate_Bps).max())
     oversubscription = network.oversubscription()
     alone = t.receiver_driven and t.control == "none"
     follow = t.grants_follow_marks
-    spread = t.balance not in ("one_path", "flowlet") and t.paths > 1 or t.switch_choice != "hashed"
+    spread = (t.balance not in ("one_path", "flowlet") and t.paths > 1) or t.switch_choice != "hashed"
     gap = (0 if t.queues == "trim" else max(3, packets) if spread else 3) if t.gap_packets is None else t.gap_packets
     return Settings(
         transport=t,
         rtt_s=rtt_s,
+        links=links,
+        rate_Bps=rate_Bps,
         bdp_bytes=bdp,
         queue_bytes=queue,
         ecn_low_bytes=low,
         ecn_high_bytes=max(low, high),
+        ecn_most=most,
         ecn_last_hop=t.ecn_last_hop if t.ecn_last_hop is not None else not t.receiver_driven,
         xoff_bytes=xoff,
         xon_bytes=t.xon_bytes if t.xon_bytes is not None else max(xoff - 2 * t.mtu_bytes, t.mtu_bytes),
         headroom_bytes=math.ceil(2 * reach) + 4 * t.mtu_bytes,
         target_delay_s=t.target_delay_s or rtt_s * (0.75 if t.queues == "trim" else 1.0),
-        rto_s=t.rto_s or 15e-6 + 6 * queue / rate_Bps,
+        rto_s=t.rto_s or max(15e-6 + 6 * queue / rate_Bps, 2 * rtt_s),
         gap_packets=gap,
         window_x=1.5,
         grants_follow_marks=(alone and oversubscription > 1) if follow is None else follow,
         least_grant=max(0.9 / max(1.0, oversubscription), 0.01),
     )
+
+
+def marking(transport: Transport, packets: int, rate_Bps: float) -> tuple[int, int, float]:
+    """Return where marks begin and where all are marked, bytes, and the probability of a mark just below the latter.
+
+    DCTCP: a step at a seventh of the bandwidth-delay product (M. Alizadeh et al., SIGCOMM 2010, equation 13), in whole
+    packets. DCQCN: 5 KB, 200 KB and 1 % at 40 Gb/s (Y. Zhu et al., SIGCOMM 2015, section 5.2), bytes with the rate.
+    Else as htsim_uec marks.
+
+    Args:
+        transport: with what was chosen.
+        packets: of one bandwidth-delay product.
+        rate_Bps: of the fastest host.
+    """
+    t, mtu = transport, transport.mtu_bytes
+    low, high, most = math.ceil(packets * 0.2) * mtu, math.ceil(packets * 0.8) * mtu, 1.0
+    if t.control == "dctcp":
+        low = high = math.ceil(packets / 7) * mtu
+    elif t.control == "dcqcn":
+        low, high, most = math.ceil(5e3 * rate_Bps / 5e9), math.ceil(200e3 * rate_Bps / 5e9), 0.01
+    low = low if t.ecn_low_bytes is None else t.ecn_low_bytes
+    high = high if t.ecn_high_bytes is None else t.ecn_high_bytes
+    return low, high, most if t.ecn_most is None else t.ecn_most

@@ -1,0 +1,161 @@
+"""A simulation in objects: built from the same network, transport and flows as the compiled one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from weft.engines.packet.flows import Flows
+from weft.engines.packet.network import PacketNetwork
+from weft.engines.packet.reference.host import Host
+from weft.engines.packet.reference.model import PS, Model
+from weft.engines.packet.reference.port import Link, Port
+from weft.engines.packet.reference.receiver import Receiver
+from weft.engines.packet.reference.sender import Sender
+from weft.engines.packet.reference.switch import Switch
+from weft.engines.packet.transport import Transport, settle
+from weft.routing.hashing import Hashing
+
+
+class Reference:
+    """One run of flows over a network.
+
+    Attributes:
+        model: settings and sums.
+        hosts, switches, ports: as the network numbers them.
+        senders: flows; each has its receiver.
+    """
+
+    def __init__(self, network: PacketNetwork, transport: Transport, flows: Flows) -> None:
+        self.network, self.model = network, Model(settle(transport, network))
+        edges = network.edge_switch.tolist()
+        salts = Hashing(transport.seed + 1).salts(network.switches).tolist()
+        self.switches = [Switch(self.model, number, salt) for number, salt in enumerate(salts)]
+        self.hosts = [
+            Host(self.model, number, edges.index(switch), float(network.rate_Bps[number]))
+            for number, switch in enumerate(network.host_switch.tolist())
+        ]
+        self.ports = self._ports()
+        for switch in self.switches:
+            switch.edges = [self.switches[edge] for edge in edges]
+        for place, edge in enumerate(edges):
+            self._find_ways(place, self.switches[edge])
+        self.senders = self._flows(flows)
+        self._start()
+        self._trigger(flows)
+
+    def run(self, until_s: float = math.inf, events: float = math.inf) -> None:
+        """Go on until a time, so many events, or the end."""
+        self.model.clock.run(math.inf if math.isinf(until_s) else int(until_s * PS), events)
+
+    # --- the network
+
+    def _ports(self) -> list[Port]:
+        hosts, net = self.hosts, self.network
+        switch_of = [self.switches[switch] for switch in net.host_switch.tolist()]
+        ends: list[tuple[Host | Switch, Host | Switch]] = []
+        ends += zip(hosts, switch_of, strict=True)
+        ends += zip(switch_of, hosts, strict=True)
+        for src, dst in zip(net.link_src.tolist(), net.link_dst.tolist(), strict=True):
+            ends.append((self.switches[src], self.switches[dst]))
+        rates: dict[Host | Switch, set[float]] = {}
+        for number, (near, _) in enumerate(ends):
+            rates.setdefault(near, set()).add(float(net.rate_Bps[number]))
+        ports = []
+        for number, (near, far) in enumerate(ends):
+            same = not far.is_host and rates.get(far) == {float(net.rate_Bps[number])}
+            ports.append(Port(self.model, self._link(number, same), near, far))
+        for host in hosts:
+            host.port = ports[host.number]
+            switch_of[host.number].to_host[host.number] = ports[len(hosts) + host.number]
+        return ports
+
+    def _link(self, number: int, far_as_fast: bool) -> Link:
+        net, t, s = self.network, self.model.transport, self.model.settings
+        rate, latency = float(net.rate_Bps[number]), float(net.latency_s[number])
+        part = 1.0 if net.buffer_x is None else float(net.buffer_x[number])
+        from_host, to_host = number < net.hosts, net.hosts <= number < 2 * net.hosts
+        marks = not from_host and (s.ecn_last_hop or not to_host)
+        loss = 0.0 if net.loss is None else float(net.loss[number])
+        retry_ps = 0 if net.retry_s is None else round(float(net.retry_s[number]) * PS)
+        credit = math.ceil(2 * latency * rate) + 4 * t.mtu_bytes
+        return Link(
+            number=number,
+            ps_per_byte=PS / rate,
+            wire_ps=round(latency * PS),
+            limit=max(int(s.queue_bytes * part), t.mtu_bytes),
+            ecn=(int(s.ecn_low_bytes * part), int(s.ecn_high_bytes * part)) if marks else None,
+            loss=loss,
+            retry_ps=retry_ps,
+            credit=max(t.credit_bytes, t.mtu_bytes) if t.credit_bytes else credit,
+            cut=t.cut_through and far_as_fast and not (loss > 0 and retry_ps > 0),
+        )
+
+    def _find_ways(self, place: int, edge: Switch) -> None:
+        """Tell all switches their shortest ways to an edge, breadth first."""
+        links = [port for port in self.ports if isinstance(port.near, Switch) and isinstance(port.far, Switch)]
+        hops = {edge: 0}
+        reached = [edge]
+        for switch in reached:
+            for port in links:
+                if port.far is switch and isinstance(port.near, Switch) and port.near not in hops:
+                    hops[port.near] = hops[switch] + 1
+                    reached.append(port.near)
+        for switch in reached[1:]:
+            out = [port for port in links if port.near is switch and isinstance(port.far, Switch)]
+            best = [port for port in out if isinstance(port.far, Switch) and hops.get(port.far) == hops[switch] - 1]
+            known = next((ports for _, ports in switch.ways.values() if set(ports) == set(best)), best)
+            switch.ways[place] = hops[switch], known  # one list, for turns are taken through it
+
+    # --- the flows
+
+    def _flows(self, flows: Flows) -> list[Sender]:
+        senders = []
+        level = [0] * len(flows) if flows.priority is None else flows.priority.tolist()
+        for number in range(len(flows)):
+            host, to = self.hosts[int(flows.src[number])], self.hosts[int(flows.dst[number])]
+            sender = Sender(
+                self.model,
+                number,
+                host,
+                size=int(flows.size_bytes[number]),
+                level=1 + level[number] * self.model.transport.lanes,
+                waits=int(flows.waits[number]),
+                start_ps=int(np.rint(flows.start_s[number] * PS)),
+                rate_Bps=float(self.network.rate_Bps[host.number]),
+            )
+            sender.receiver = Receiver(self.model, to, sender)
+            senders.append(sender)
+        return senders
+
+    def _start(self) -> None:
+        for sender in sorted(self.senders, key=lambda sender: sender.start_ps):
+            if sender.waits == 0:
+                self.model.clock.at(sender.start_ps, sender.start)
+        if self.model.settings.grants_follow_marks:
+            for host in self.hosts:
+                self.model.clock.at(self.model.rtt_ps, host.throttle)
+
+    def _trigger(self, flows: Flows) -> None:
+        triggers = [
+            Trigger(trigger.need, trigger.each, [self.senders[f] for f in trigger.flows]) for trigger in flows.triggers
+        ]
+        for flow, trigger in sorted(flows.fires):
+            self.senders[flow].when_done.append(triggers[trigger].fire)
+
+
+class Trigger:
+    """Starts flows when others have ended: one each time, or all when it is often enough."""
+
+    def __init__(self, need: int, each: bool, flows: list[Sender]) -> None:
+        self._need, self._each, self._left = need, each, flows
+
+    def fire(self) -> None:
+        """One that counts has ended."""
+        self._need -= 1
+        if self._each and self._left:
+            self._left.pop(0).release()
+        elif not self._each and self._need == 0:
+            for flow in self._left:
+                flow.release()
