@@ -14,7 +14,9 @@ from weft.errors import ConfigError
 _NAMES = ("TOR", "AGG", "CORE")
 
 
-def without_failed(tree: FatTree, network: PacketNetwork, failures: Sequence[Failure], file: str) -> PacketNetwork:
+def without_failed(
+    tree: FatTree, network: PacketNetwork, failures: Sequence[Failure], file: str | None
+) -> PacketNetwork:
     """Return the network without the failed links, both ways.
 
     Args:
@@ -29,22 +31,24 @@ def without_failed(tree: FatTree, network: PacketNetwork, failures: Sequence[Fai
     return network.without(down) if down else network
 
 
-def _pair(tree: FatTree, network: PacketNetwork, failure: Failure, file: str) -> int:
+def _pair(tree: FatTree, network: PacketNetwork, failure: Failure, file: str | None) -> int:
     """Return which of the cables between switches it is: links 2 i and 2 i + 1 are cable i."""
     counts = _switches(tree)
     name = _NAMES[failure.tier]
     if failure.tier >= len(counts):
-        raise ConfigError(f"there is no {name} switch in {len(counts)} tiers", file=file, field="failure")
+        raise ConfigError(
+            f"there is no {name} switch in {len(counts)} tiers", file=file, line=failure.line, field="failure"
+        )
     if failure.switch >= counts[failure.tier]:
         last = counts[failure.tier] - 1
         message = f"there is no {name} switch {failure.switch}; 0 to {last}"
-        raise ConfigError(message, file=file, field="failure switch_id")
+        raise ConfigError(message, file=file, line=failure.line, field="switch_id")
     switch = sum(counts[: failure.tier]) + failure.switch
     below, above = network.link_src[::2], network.link_dst[::2]
     cables = np.flatnonzero((above if failure.tier == len(counts) - 1 else below) == switch)
     if failure.link >= len(cables):
         message = f"{name} switch {failure.switch} has no link {failure.link}; 0 to {len(cables) - 1}"
-        raise ConfigError(message, file=file, field="failure link_id")
+        raise ConfigError(message, file=file, line=failure.line, field="link_id")
     return int(cables[failure.link])
 
 

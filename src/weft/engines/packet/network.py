@@ -51,7 +51,7 @@ class PacketNetwork:
         buffer_x: float64[ports], part of the buffers that a port has; None where all have all.
         loss: float64[ports], probability a byte of being lost on the wire.
         retry_s: float64[ports], time of a link-level retry after a loss; 0 where packets are lost.
-        weight: int32[links], what `tables` takes where it is told nothing else; 0 where a link is down. None: once each.
+        weight: int32[links], what `tables` takes where it is told nothing else, 0 where a link is down; None: 1 each.
     """
 
     name: str
