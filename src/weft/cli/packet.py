@@ -17,10 +17,14 @@ def packet(
         Path | None, typer.Option(help="the topology file (.topo); default: full bisection for the matrix's hosts")
     ] = None,
     transport: Annotated[
-        str, typer.Option(help="nscc, rccc, both, or eqds, ndp, roce_dcqcn, roce_hpcc, timely, swift, dctcp, infiniband ...")
+        str,
+        typer.Option(
+            help="nscc, rccc, both, or eqds, ndp, roce_dcqcn, roce_hpcc, timely, swift, dctcp, infiniband ..."
+        ),
     ] = "nscc",
     balance: Annotated[
-        str | None, typer.Option(help="how senders choose paths: mixed, reps, bitmap, oblivious, round_robin, one_path ...")
+        str | None,
+        typer.Option(help="how senders choose paths: mixed, reps, bitmap, oblivious, round_robin, one_path ..."),
     ] = None,
     paths: Annotated[int | None, typer.Option(help="entropy values that a sender uses, a power of two")] = None,
     switch_choice: Annotated[
@@ -48,7 +52,9 @@ def packet(
     sample_ports: Annotated[str, typer.Option(help="keep those with the deepest queues: a number, or all")] = "16",
     sample_flows: Annotated[bool, typer.Option("--sample-flows", help="also record each flow's window")] = False,
     json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
-    tables: Annotated[Path | None, typer.Option(help="write tables of flows, ports and samples into this folder")] = None,
+    tables: Annotated[
+        Path | None, typer.Option(help="write tables of flows, ports and samples into this folder")
+    ] = None,
     table_format: Annotated[str, typer.Option("--format", "--table-format", help="parquet or csv")] = "parquet",
     plot: Annotated[Path | None, typer.Option(help="draw distributions, queues and links (.svg or .png)")] = None,
     trace: Annotated[Path | None, typer.Option(help="write a timeline for ui.perfetto.dev (.json or .json.gz)")] = None,

@@ -25,6 +25,8 @@ FLAGS = {
     "rate": "--rate",
     "degraded": "--degraded",
 }
+#: What htsim_uec calls ways to choose paths, where its names differ.
+_BALANCES = {"reps_legacy": "recycle"}
 
 
 def named_flag(error: WeftError) -> WeftError:
@@ -108,6 +110,7 @@ def changes_of(given: Mapping[str, Any], mtu_bytes: int) -> dict[str, Any]:
     for name in ("balance", "switch_choice"):
         if changes[name] is not None:
             changes[name] = changes[name].replace("-", "_")
+    changes["balance"] = _BALANCES.get(changes["balance"], changes["balance"])
     if given["mtu"] is not None:
         changes["mtu_bytes"] = mtu_bytes
     for name, flag in (("queue_bytes", "queue_packets"), ("window_bytes", "window_packets")):

@@ -12,7 +12,7 @@ from typing import Any
 from weft.cli.kernels import announce
 from weft.cli.packet_flags import changes_of, named_flag, rate_of, size_of, time_of
 from weft.engines.packet.drive import run_flows
-from weft.engines.packet.inputs import HOP_s, TIERS, Inputs, RATE_Bps, inputs_of, transport_of
+from weft.engines.packet.inputs import TIERS, HOP_s, Inputs, RATE_Bps, inputs_of, transport_of
 from weft.engines.packet.outcome import Outcome
 from weft.engines.packet.samples import Sampling
 from weft.engines.packet.summary import mean_of

@@ -51,7 +51,9 @@ def _title(answer: dict[str, Any], outcome: Outcome) -> str:
         at += f", {net['oversubscription_x']:.3g}:1 oversubscribed"
     if net["links_down"]:
         at += f", {_many(net['links_down'], 'cable')} down"
-    return f"{style(what, 'bold')}\n{answer['topology']}; {at}" if "topology" in answer else f"{style(what, 'bold')}\n{at}"
+    return (
+        f"{style(what, 'bold')}\n{answer['topology']}; {at}" if "topology" in answer else f"{style(what, 'bold')}\n{at}"
+    )
 
 
 def _many(count: int, what: str) -> str:
@@ -108,7 +110,11 @@ def _flows(answer: dict[str, Any]) -> str:
 def _counts(answer: dict[str, Any]) -> str:
     packets, again = answer["packets"], answer["retransmissions"]
     share = f" ({percent(again / packets, 2)})" if again and packets else ""
-    parts = [f"{packets:,.0f} packets, {again:,.0f} of them sent again{share}" if again else f"{packets:,.0f} packets, none sent again"]
+    parts = [
+        f"{packets:,.0f} packets, {again:,.0f} of them sent again{share}"
+        if again
+        else f"{packets:,.0f} packets, none sent again"
+    ]
     for name in ("trimmed", "dropped", "lost", "retried", "marked"):
         if answer[name]:
             parts.append(f"{answer[name]:,.0f} {name}")
@@ -154,7 +160,11 @@ def _links(outcome: Outcome) -> str:
 def _seeds(answer: dict[str, Any]) -> str:
     if "seeds" not in answer:
         return ""
-    columns = [Column("Seed", right=True), *(Column(key, right=True) for key in _KEYS), Column("sent again", right=True)]
+    columns = [
+        Column("Seed", right=True),
+        *(Column(key, right=True) for key in _KEYS),
+        Column("sent again", right=True),
+    ]
     rows = [
         [run["seed"], *(_time(run["fct_s"][key]) for key in _KEYS), f"{run['retransmissions']:,}"]
         for run in answer["seeds"]
@@ -190,7 +200,10 @@ def flow_lines(outcome: Outcome) -> str:
     flow = outcome.flow
     columns = [
         Column("Flow", shrinks=True),
-        *(Column(name, right=True) for name in ("bytes", "start", "completion", "slowdown", "goodput", "sent again", "disordered")),
+        *(
+            Column(name, right=True)
+            for name in ("bytes", "start", "completion", "slowdown", "goodput", "sent again", "disordered")
+        ),
     ]
     rows = []
     for row in range(len(outcome.flows)):

@@ -62,7 +62,11 @@ def _flow_metrics(outcome: Outcome) -> Iterator[Metric]:
     flow, ended = outcome.flow, outcome.ended
     states = [({"state": "completed"}, int(ended.sum())), ({"state": "unfinished"}, len(outcome.unfinished))]
     yield Metric("weft_flows", "gauge", "Flows by what became of them.", states)
-    yield _summary("weft_flow_completion_seconds", "Time from a flow's start to its last byte's acknowledgement.", flow["fct_s"][ended])
+    yield _summary(
+        "weft_flow_completion_seconds",
+        "Time from a flow's start to its last byte's acknowledgement.",
+        flow["fct_s"][ended],
+    )
     yield _summary("weft_flow_slowdown_ratio", "Completion time over that on an idle network.", flow["slowdown"][ended])
     counts = {
         "weft_flow_packets_total": ("packets", "Packets sent, each counted once."),

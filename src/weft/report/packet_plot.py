@@ -74,7 +74,9 @@ def _distribution(axis: Any, values: Any, label: str) -> None:
     """Draw which part of the flows has at most so much."""
     ordered = np.sort(values)
     share = np.arange(1, len(ordered) + 1) / max(1, len(ordered))
-    axis.step(np.concatenate([ordered[:1], ordered]), np.concatenate([np.zeros(min(1, len(share))), share]), where="post")
+    axis.step(
+        np.concatenate([ordered[:1], ordered]), np.concatenate([np.zeros(min(1, len(share))), share]), where="post"
+    )
     axis.set_xlabel(label)
     axis.set_ylabel("part of the flows")
     axis.set_ylim(0, 1.02)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def flow_slices(outcome: Outcome) -> Iterator[Slice]:
     end_s = np.where(outcome.ended, flow["end_s"], outcome.simulated_s)
     for row in np.flatnonzero(np.isfinite(flow["start_s"])).tolist():
         start_s = float(flow["start_s"][row])
-        args = {
+        args: dict[str, Any] = {
             "size_bytes": int(flow["size_bytes"][row]),
             "retransmissions": int(flow["retransmissions"][row]),
             "timeouts": int(flow["timeouts"][row]),

@@ -56,9 +56,7 @@ def run_flows(
     last_s = float(simulation.tables["senders"].end_ps.max()) * 1e-12
     all_ended = int(simulation.world.done) == len(flows)
     samples = sampler.finish(last_s if all_ended else simulation.now_s) if sampler else None
-    return outcome(
-        simulation, ideal_s, stuck=stuck, samples=samples, wall_s=time.perf_counter() - begun
-    )
+    return outcome(simulation, ideal_s, stuck=stuck, samples=samples, wall_s=time.perf_counter() - begun)
 
 
 def _in_steps(simulation: Simulation, until_s: float, sampler: Sampler | None, progress: Progress | None) -> int:

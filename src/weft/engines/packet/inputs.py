@@ -102,7 +102,9 @@ def _parts(given: Flows | Matrix) -> tuple[Flows, tuple[Failure, ...], int]:
     return given, (), 0
 
 
-def _built(tree: FatTree | PacketNetwork, degraded: int, failures: tuple[Failure, ...], file: str | None) -> PacketNetwork:
+def _built(
+    tree: FatTree | PacketNetwork, degraded: int, failures: tuple[Failure, ...], file: str | None
+) -> PacketNetwork:
     if isinstance(tree, PacketNetwork):
         if degraded or failures:
             raise ConfigError("links are counted by tier only in a FatTree; give the network with them down or slow")
@@ -111,5 +113,7 @@ def _built(tree: FatTree | PacketNetwork, degraded: int, failures: tuple[Failure
         raise ConfigError(f"{degraded} links cannot be degraded", field="degraded")
     leaves = tree.hosts // max(1, tree.tiers[0].down)
     if leaves * leaves > _MOST_CELLS:
-        raise ConfigError(f"a network of {tree.hosts} hosts at {leaves} switches is too large", file=file, field="Nodes")
-    return without_failed(tree, tree.network(degraded), failures, file or "")
+        raise ConfigError(
+            f"a network of {tree.hosts} hosts at {leaves} switches is too large", file=file, field="Nodes"
+        )
+    return without_failed(tree, tree.network(degraded), failures, file)

@@ -23,9 +23,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
     begun = flow["start_s"][ended].min(initial=np.inf)
     over_s = float(flow["end_s"][ended].max() - begun) if ended.any() else 0.0
     counts = {name: int(port[name].sum()) for name in ("marked", "trimmed", "dropped", "lost", "retried", "pauses")}
-    per_flow = {
-        name: int(flow[name].sum()) for name in ("timeouts", "acks", "nacks", "disordered", "duplicates")
-    }
+    per_flow = {name: int(flow[name].sum()) for name in ("timeouts", "acks", "nacks", "disordered", "duplicates")}
     return {
         "schema": SCHEMA,
         "flows": len(outcome.flows),
@@ -110,7 +108,11 @@ def mean_of(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     joined["unfinished"] = worst["unfinished"]
     brief = ("fct_s", "slowdown", "retransmissions", "trimmed", "dropped", "simulated_s", "wall_s")
     joined["seeds"] = [
-        {"seed": run["transport"]["seed"], **{name: run[name] for name in brief}, "unfinished": run["unfinished"]["flows"]}
+        {
+            "seed": run["transport"]["seed"],
+            **{name: run[name] for name in brief},
+            "unfinished": run["unfinished"]["flows"],
+        }
         for run in runs
     ]
     return {**first, **joined}
