@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from weft.errors import ConfigError, WeftError
+from weft.errors import ConfigError, UnknownName, WeftError
 
 #: What a field of a transport is called on the command line.
 FLAGS = {
+    "transport": "--transport",
     "balance": "--balance",
     "paths": "--paths",
     "switch_choice": "--switch-choice",
@@ -32,7 +33,8 @@ _BALANCES = {"reps_legacy": "recycle"}
 def named_flag(error: WeftError) -> WeftError:
     """Return the error with the flag for the field that it names."""
     if isinstance(error, ConfigError) and error.file is None:
-        error.field = FLAGS.get(error.field or "", error.field)
+        key = error.field or (error.what if isinstance(error, UnknownName) else "")
+        error.field = FLAGS.get(key, error.field)
     return error
 
 
