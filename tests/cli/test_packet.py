@@ -79,7 +79,7 @@ def test_the_card_says_what_ran_and_how_it_went(weft: Weft, folder: Path, topo: 
         "8->0 id 1",
     ):
         assert says in ran.out
-    assert max(map(len, ran.out.splitlines())) <= 130
+    assert max(map(len, ran.out.splitlines())) <= 100
     assert "nan" not in ran.out
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from weft import units
-from weft.report.terminal import Column, heading, number, pairs, percent, style, table
+from weft.report.terminal import Column, heading, number, pairs, percent, style, table, width
 
 if TYPE_CHECKING:
     from weft.engines.packet.outcome import Outcome
@@ -124,7 +125,13 @@ def _counts(answer: dict[str, Any]) -> str:
         parts.append(f"{answer['pauses']:,.0f} pauses, {units.format_duration(answer['paused_s'])} in all")
     out_of_order = f"; {answer['disordered']:,.0f} came out of order" if answer["disordered"] else ""
     hops = f"{answer['packet_hops']:,.0f} packet-hops in {units.format_duration(answer['simulated_s'])}"
-    return "; ".join([", ".join(parts) + out_of_order, hops])
+    return _wrapped("; ".join([", ".join(parts) + out_of_order, hops]))
+
+
+def _wrapped(text: str, used: int = 0) -> str:
+    """Break a line where it is wider than the terminal; ``used`` columns are before it."""
+    lines = textwrap.wrap(text, width() - max(used, 2), break_long_words=False)
+    return ("\n" + " " * max(used, 2)).join(lines)
 
 
 def _links(outcome: Outcome) -> str:
@@ -182,7 +189,7 @@ def _unfinished(answer: dict[str, Any]) -> str:
         return ""
     why = "; ".join(f"{_many(count, 'flow')}: {reason}" for reason, count in found["reasons"].items())
     such = ", ".join(found["such_as"][:4])
-    return style("unfinished: ", "red") + f"{why} (such as {such})"
+    return style("unfinished: ", "red") + _wrapped(f"{why} (such as {such})", 12)
 
 
 def _provenance(answer: dict[str, Any]) -> str:
