@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from weft.calibration import calibrate_gpu, calibrate_nccl
     from weft.catalog import load_catalog
     from weft.economics import bill_of_materials
+    from weft.engines.packet.api import packet
     from weft.fabric import Cluster, Fabric, Node, build_fabric, load_cluster
     from weft.result import Result
     from weft.workload.spec import (
@@ -58,6 +59,7 @@ _HOMES = {
     "load_catalog": "weft.catalog",
     "load_cluster": "weft.fabric",
     "load_job": "weft.api",
+    "packet": "weft.engines.packet.api",
     "simulate": "weft.api",
 }
 
@@ -84,6 +86,7 @@ __all__ = [
     "load_catalog",
     "load_cluster",
     "load_job",
+    "packet",
     "simulate",
 ]
 

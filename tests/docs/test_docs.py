@@ -30,7 +30,8 @@ def test_generated_parts_are_current(build: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/validation.md", "docs/fluid.md", "docs/explain.md", "docs/calibration.md"]
+    "page",
+    ["README.md", "docs/validation.md", "docs/fluid.md", "docs/packet.md", "docs/explain.md", "docs/calibration.md"],
 )
 def test_tours_print_what_they_say(build: ModuleType, root: Path, page: str) -> None:
     text = (root / page).read_text(encoding="utf-8")
@@ -59,6 +60,17 @@ def test_python_in_the_readme_runs(
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
     assert "MFU" in capsys.readouterr().out
+
+
+def test_python_of_the_packet_engine_runs(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(root)
+    blocks = re.findall(r"```python\n(.*?)```", (root / "docs/packet.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "packet.md", "exec"), {})
+    assert "flow_samples" not in capsys.readouterr().out
 
 
 def test_links_between_pages_lead_somewhere(root: Path) -> None:

@@ -6,10 +6,13 @@ import sys
 
 import typer
 
+_COMPILES_s = {"fluid": 20, "packet": 40}
+
 
 def announce(engine: str) -> None:
     """Say that kernels will be compiled, if the engine has some and none have been compiled here yet."""
     from weft._jit import compiled_before
 
-    if engine == "fluid" and sys.stderr.isatty() and not compiled_before():
-        typer.echo("compiling kernels for this machine, once: some 20 s", err=True)
+    seconds = _COMPILES_s.get(engine)
+    if seconds and sys.stderr.isatty() and not compiled_before():
+        typer.echo(f"compiling kernels for this machine, once: some {seconds} s", err=True)

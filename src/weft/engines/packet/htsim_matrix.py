@@ -21,16 +21,18 @@ from weft.engines.packet.htsim_text import Line, read_lines
 from weft.errors import ConfigError
 
 KINDS = ("oneshot", "multishot", "barrier")
+_LATEST_s = 4e6  # start of a flow
 TIER = {"TOR": 0, "AGG": 1, "CORE": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A link that is down from the start: so many-th uplink of a switch of a tier."""
+    """A link that is down from the start: so many-th uplink of a switch of a tier; and the line that says so."""
 
     tier: int
     switch: int
     link: int
+    line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ def read_matrix(path: str | os.PathLike[str], *, start_unit_s: float = 1e-6) -> 
             raise line.error(f"a line begins with {known}, read {word[:40]!r}")
     if last is None:
         raise ConfigError("is empty; a connection matrix begins with Nodes N", file=str(path))
+    if "Nodes" not in header:
+        raise ConfigError("has no Nodes N, how many hosts there are", file=str(path), field="Nodes")
     found = {"Connections": len(flows), "Triggers": len(triggers), "Failures": len(failures)}
     for word, count in found.items():
         if header.get(word, 0) != count:
@@ -120,7 +124,7 @@ def _flow(line: Line, header: dict[str, int], unit_s: float) -> _Flow:
         if word == "id":
             flow.id = line.whole(place + 1, word, 1)
         elif word == "start":
-            flow.start = line.whole(place + 1, word, 0, 1 << 62) * unit_s
+            flow.start = line.whole(place + 1, word, 0, int(_LATEST_s / unit_s)) * unit_s
         elif word == "trigger":
             flow.trigger = line.whole(place + 1, word, 1)
         elif word == "size":
@@ -146,12 +150,13 @@ def _flow(line: Line, header: dict[str, int], unit_s: float) -> _Flow:
 
 def _trigger(line: Line, triggers: dict[int, tuple[Line, str, int]]) -> None:
     words = line.words
-    if len(words) < 4 or words[1] != "id" or words[3] not in KINDS:
+    rest = words[4:]
+    if len(words) < 4 or words[1] != "id" or words[3] not in KINDS or (rest and (rest[0] != "count" or len(rest) > 2)):
         raise line.error(f"reads trigger id G {'|'.join(KINDS)} [count N]")
     number = line.whole(2, "id", 1)
     if number in triggers:
         raise line.error(f"trigger {number} stands twice", "id")
-    count = line.whole(5, "count", 1) if len(words) > 4 and words[4] == "count" else 1
+    count = line.whole(5, "count", 1) if rest else 1
     triggers[number] = line, words[3], count
 
 
@@ -161,7 +166,7 @@ def _failure(line: Line) -> Failure:
         raise line.error("reads failure switch_type TOR|AGG|CORE switch_id S link_id L")
     if words[2] not in TIER:
         raise line.error(f"TOR, AGG or CORE, read {words[2][:40]!r}", "switch_type")
-    return Failure(TIER[words[2]], line.whole(4, "switch_id"), line.whole(6, "link_id"))
+    return Failure(TIER[words[2]], line.whole(4, "switch_id"), line.whole(6, "link_id"), line.number)
 
 
 def _flows(read: list[_Flow], triggers: dict[int, tuple[Line, str, int]]) -> Flows:

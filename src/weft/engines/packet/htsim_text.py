@@ -36,7 +36,8 @@ class Line:
             ConfigError: it is missing, no number, or out of range.
         """
         text = self.words[place] if place < len(self.words) else ""
-        if not text.lstrip("-").isascii() or not text.lstrip("-").isdigit():
+        digits = text.removeprefix("-")
+        if not digits.isascii() or not digits.isdigit():
             raise self.error(f"a whole number belongs here, read {text[:40]!r}", field)
         value = int(text) if len(text) < 20 else most + 1
         if not least <= value <= most:

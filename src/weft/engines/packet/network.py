@@ -72,6 +72,7 @@ class PacketNetwork:
         retry_s: float64[ports], time of a link-level retry after a loss; 0 where packets are lost.
         reference: what a transport's sizes follow from; None: the fastest host and the longest way.
         weighted: next hops get shares by the capacity beyond them (WCMP); otherwise all the same.
+        weight: int32[links], 0 where a link is down from the start; None: 1 each.
     """
 
     name: str
@@ -87,6 +88,7 @@ class PacketNetwork:
     retry_s: Floats | None = None
     reference: Reference | None = None
     weighted: bool = False
+    weight: Ints | None = None
     _cache: dict[bytes, Tables] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -143,9 +145,10 @@ class PacketNetwork:
         """Return shortest-path tables.
 
         Args:
-            rate_x: float64[links], what is left of each link's rate; 0 is not used. Default: all of it.
+            rate_x: float64[links], what is left of each link's rate; 0 is not used. Default: the network's weights.
         """
-        rate_Bps = self.rate_Bps[2 * self.hosts :] * (1.0 if rate_x is None else rate_x)
+        left = self.weight if rate_x is None else rate_x
+        rate_Bps = self.rate_Bps[2 * self.hosts :] * (1.0 if left is None else left)
         key = (rate_Bps if self.weighted else rate_Bps > 0).tobytes()
         if key not in self._cache:
             self._cache[key] = self._tables(rate_Bps)
@@ -210,6 +213,12 @@ class PacketNetwork:
                 whole *= max(1.0, into / up)
                 into = up
         return whole
+
+    def without(self, links: npt.ArrayLike) -> PacketNetwork:
+        """Return the network with some links down, for good and as routing knows."""
+        weight = np.ones(len(self.link_src), np.int32) if self.weight is None else self.weight.copy()
+        weight[np.asarray(links, int)] = 0
+        return replace(self, weight=weight)
 
     def degraded(self, links: npt.ArrayLike, rate_x: float) -> PacketNetwork:
         """Return the network with some links slower, and the buffers before them smaller in proportion."""
