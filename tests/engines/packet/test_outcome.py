@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import packet_networks as nets
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import weft
@@ -48,7 +48,8 @@ def pipeline_s(sizes: list[int], rates_Bps: list[float], waits_s: list[float]) -
     rates=st.lists(st.sampled_from([1.25e9, 5e9, 12.5e9, 50e9]), min_size=3, max_size=3),
     waits=st.lists(st.integers(0, 3000), min_size=6, max_size=6),
 )
-@settings(max_examples=40, deadline=None)
+@example(size=4087, rates=[1.25e9, 1.25e9, 5e9], waits=[0] * 6)
+@settings(max_examples=100, deadline=None)
 def test_a_flow_by_itself_takes_its_ideal_time(size: int, rates: list[float], waits: list[int]) -> None:
     """Two hosts at two switches; every link its own rate and latency, and a window that bounds nothing."""
     # Ports: up from each host, down to each, and the cable both ways
@@ -65,7 +66,9 @@ def test_a_flow_by_itself_takes_its_ideal_time(size: int, rates: list[float], wa
     assert found.flow["ideal_fct_s"][0] == pytest.approx(there + back, rel=1e-9)
     assert found.flow["received_s"][0] == pytest.approx(there, rel=1e-6)
     if found.settings.bdp_bytes * 2 > size:  # else sequence numbers may run out of rows before acknowledgements come
-        assert found.flow["slowdown"][0] == pytest.approx(1.0, rel=1e-5)
+        # A last packet that is short comes close behind another, and so does its acknowledgement
+        late_s = found.flow["fct_s"][0] - found.flow["ideal_fct_s"][0]
+        assert -1e-11 <= late_s <= 2 * ACK / min(rates) + 1e-11
 
 
 @pytest.mark.parametrize("size", [1, 4086, 4087, 1_000_000])

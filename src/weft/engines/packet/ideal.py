@@ -22,7 +22,8 @@ def ideal_fct_s(
     """Return float64[flows], seconds from a flow's start until its last packet's acknowledgement is back.
 
     Full packets follow each other at the pace of the slowest link so far; the last packet, which may be shorter, waits
-    at each link until the one before it has left. The acknowledgement takes the same way back. O(flows x links).
+    at each link until the one before it has left. The acknowledgement takes the same way back, not held up by earlier
+    ones. O(flows x links).
 
     Args:
         network: with rates and latencies.
