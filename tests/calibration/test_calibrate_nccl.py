@@ -95,7 +95,7 @@ HELD_OUT = [
     ("dgx_a100", ("aic_a100", "all_reduce", 8), ("aic_a100", "reduce_scatter", 8)),
     ("dgx_a100", ("stas_a100_1n", "all_reduce", 8), ("azure_a100_1n", "all_reduce", 8)),
     ("dgx_a100", ("azure_a100_1n", "all_reduce", 8), ("stas_a100_1n", "all_reduce", 8)),
-    ("dgx_h100", ("azure_h200_1n", "all_reduce", 8), ("azure_h100_1n", "all_reduce", 8)),
+    ("dgx_h100", ("aic_h100", "reduce_scatter", 8), ("aic_h100", "all_gather", 8)),
     ("dgx_b200", ("aic_b200", "reduce_scatter", 8), ("aic_b200", "all_gather", 8)),
 ]
 
