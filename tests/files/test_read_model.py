@@ -55,7 +55,10 @@ def test_cluster_complaints(complaint: Any, text: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("model: x\nprecision: bf61\n", ":4: precision: expected 'fp16', 'bf16', 'fp8' or 'fp32', read 'bf61'"),
+        (
+            "model: x\nprecision: bf61\n",
+            ":4: precision: expected 'fp16', 'bf16', 'fp8', 'mxfp8', 'fp4' or 'fp32', read 'bf61'",
+        ),
         ("model: x\nprecision: bf61\n", "did you mean 'bf16'?"),
         ("model: 5\n", ":3: model: expected text"),
         ("model: {layers: 5, hiden: 3}\n", ":3: model.hiden: unknown field; did you mean 'hidden'?"),

@@ -112,6 +112,8 @@ def _malformed(error: yaml.MarkedYAMLError, text: str, name: str) -> ConfigError
     row = rows[line - 1] if line is not None and line <= len(rows) else ""
     if "\t" in row[: len(row) - len(row.lstrip())] or "'\\t'" in problem:
         problem = "a tab indents this line; YAML wants spaces"
+    elif "maximum nesting depth" in problem:  # a libyaml with a limit of its own
+        problem = f"nested more than {MAX_DEPTH} deep"
     elif "mapping values are not allowed" in problem:
         problem = "a second ': ' on this line; quote text that contains one, or indent the line as its neighbours are"
     else:
