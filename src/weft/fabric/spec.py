@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr
 
 from weft.fabric.floor_plan import FloorPlan, Media
 from weft.fabric.routing_options import Routing
+from weft.fabric.underlay_options import Underlay
 from weft.files import Carbon, EnergyPrice, Length, Rate, Strict
 
 ScaleUpKind = Literal["nvswitch", "ualink", "full_mesh", "torus", "chiplet", "wafer", "pcie", "none"]
@@ -138,6 +139,7 @@ class Cluster(Strict):
         "medium; a list of these to choose among; or a mapping by tier (leaf, spine, core ... default)",
     )
     routing: Routing = Field(Routing(), description="which paths flows take, and how load is balanced over them")
+    underlay: Underlay = Field(Underlay(), description="addresses, AS numbers and BGP of the switches, once configured")
     prices: Prices = Prices()
     catalog: list[str] = Field([], description="overlay files with your own parts, relative to this file")
 

@@ -86,6 +86,12 @@ def cable_schedule(fabric: Fabric) -> Schedule:
     return Schedule(carried, links, columns)
 
 
+def port_names(fabric: Fabric) -> tuple[IntArray, npt.NDArray[np.str_], npt.NDArray[np.str_]]:
+    """Return the cables outside the nodes, and the ports of each at its two ends, as the schedule has them."""
+    work = _Wiring(fabric)
+    return (work.cables, *work.ports())
+
+
 def _of(index: IntArray, values: list[str] | list[float]) -> list[str | int | float]:
     listed: list[str | int | float] = [values[i] for i in index.tolist()]
     return listed
@@ -126,9 +132,9 @@ class _Wiring:
         self.fabric = fabric
         column = fabric.links.link_class[::2]
         outside = np.array([c.domain >= Domain.SCALE_OUT and bool(c.medium) for c in fabric.link_classes], bool)
-        cables = np.flatnonzero(outside[column])
-        self.lower, self.upper = fabric.links.src[::2][cables], fabric.links.dst[::2][cables]
-        self.index = column[cables].astype(np.int64)
+        self.cables = np.flatnonzero(outside[column])
+        self.lower, self.upper = fabric.links.src[::2][self.cables], fabric.links.dst[::2][self.cables]
+        self.index = column[self.cables].astype(np.int64)
         self.a, self.b = device_of(fabric.nodes, self.lower), device_of(fabric.nodes, self.upper)
         self._straight = np.array([self._is_straight(c) for c in fabric.link_classes], bool)
 

@@ -1,0 +1,1 @@
+"""The lab: a design on real Linux, in network namespaces of one machine."""
