@@ -159,6 +159,8 @@ class Result:
                 f"{self.run.fluid.prepared.carrier.reducers.refused:,} communicators do without in-network reduction: "
                 "the switches have no room for more"
             )
+        if self.packets is not None:
+            found += self.packets.settings.transport.hazards
         unused = self.fabric.accelerators - self.run.plan.mapping.ranks
         if unused:
             found.append(

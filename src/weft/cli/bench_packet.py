@@ -17,6 +17,7 @@ from weft.fabric import Fabric
 from weft.fabric.routing_options import Routing
 from weft.files import located
 from weft.report.packet_runs import brief, busiest_links, runs_table, transport_card
+from weft.report.simulation import warning_text
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,17 @@ class PacketRows:
     runs: list[dict[str, Any]]
     outcome: Outcome | None
 
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader should know."""
+        return [] if self.outcome is None else self.outcome.settings.transport.hazards
+
     def to_dict(self) -> dict[str, Any]:
         """What machines read beside the rows."""
         found: dict[str, Any] = {"engine": "packet", "closed_form_time_s": self.closed_form_s, "packet": None}
         if self.runs:
             about = {name: self.runs[-1][name] for name in ("network", "transport")}
-            found["packet"] = {**about, "rows": [brief(run) for run in self.runs]}
+            found["packet"] = {**about, "rows": [brief(run) for run in self.runs], "warnings": self.warnings}
         return found
 
     def texts(self) -> list[str]:
@@ -50,6 +56,7 @@ class PacketRows:
         sizes = [int(row.size_bytes) for row in self.rows]
         parts = [transport_card(self.runs[-1]["transport"]), runs_table(sizes, self.runs)]
         parts.append(busiest_links(self.outcome))
+        parts += [warning_text(warning) for warning in self.warnings]
         return [line for part in parts if part for line in ("", part)]
 
     def draw(self, path: Path, *, title: str) -> None:
