@@ -175,11 +175,12 @@ class Tables:
         return (to >= 0) & (low[to] == rate) & (high[to] == rate) & ~whole
 
     def _credit(self) -> Any:
-        """Bytes of buffer behind each port, a lane."""
+        """Bytes of buffer behind each port, a lane: what is on the way, and four packets, more where buffers are."""
         net, t = self.network, self.settings.transport
         if t.credit_bytes:
             return np.full(net.ports, max(t.credit_bytes, t.mtu_bytes))
-        return np.ceil(2 * net.latency_s * net.rate_Bps).astype(np.int64) + 4 * t.mtu_bytes
+        kept = np.ceil(4 * t.mtu_bytes * np.maximum(1.0, 1.0 if net.buffer_x is None else net.buffer_x))
+        return (np.ceil(2 * net.latency_s * net.rate_Bps) + kept).astype(np.int64)
 
     def _rings(self, ports: Any, cables: Any) -> dict[str, Any]:
         """A ring for each delay that ports have."""
