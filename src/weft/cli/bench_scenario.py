@@ -7,6 +7,7 @@ from pathlib import Path
 from weft.engines.scenario import Scenario, load_scenario
 from weft.errors import ConfigError
 from weft.fabric import Fabric
+from weft.files import located
 
 
 def scenario_of_bench(path: Path | None, fabric: Fabric, ranks: int) -> Scenario:
@@ -18,15 +19,14 @@ def scenario_of_bench(path: Path | None, fabric: Fabric, ranks: int) -> Scenario
     if path is None:
         return Scenario()
     known = load_scenario(path)
-    for field in ("jobs", "slow"):
-        if getattr(known, field):
+    with located(known):
+        for field in ("jobs", "slow"):
+            if getattr(known, field):
+                raise ConfigError("has no meaning for a collective by itself; use weft simulate", field=field)
+        if known.first + ranks > fabric.accelerators:
             raise ConfigError(
-                "has no meaning for a collective by itself; use weft simulate", file=str(path), field=field
+                f"{ranks:,} ranks from accelerator {known.first:,} on are more than the cluster's "
+                f"{fabric.accelerators:,}",
+                field="first",
             )
-    if known.first + ranks > fabric.accelerators:
-        raise ConfigError(
-            f"{ranks:,} ranks from accelerator {known.first:,} on are more than the cluster's {fabric.accelerators:,}",
-            file=str(path),
-            field="first",
-        )
     return known
