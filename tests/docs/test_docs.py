@@ -31,7 +31,15 @@ def test_generated_parts_are_current(build: ModuleType) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/validation.md", "docs/fluid.md", "docs/packet.md", "docs/explain.md", "docs/calibration.md"],
+    [
+        "README.md",
+        "docs/validation.md",
+        "docs/fluid.md",
+        "docs/packet.md",
+        "docs/packet-fabric.md",
+        "docs/explain.md",
+        "docs/calibration.md",
+    ],
 )
 def test_tours_print_what_they_say(build: ModuleType, root: Path, page: str) -> None:
     text = (root / page).read_text(encoding="utf-8")
@@ -62,14 +70,15 @@ def test_python_in_the_readme_runs(
     assert "MFU" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("page", ["packet", "packet-fabric"])
 def test_python_of_the_packet_engine_runs(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], page: str
 ) -> None:
     monkeypatch.chdir(root)
-    blocks = re.findall(r"```python\n(.*?)```", (root / "docs/packet.md").read_text(encoding="utf-8"), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (root / f"docs/{page}.md").read_text(encoding="utf-8"), re.DOTALL)
     assert blocks
     for block in blocks:
-        exec(compile(block, "packet.md", "exec"), {})
+        exec(compile(block, f"{page}.md", "exec"), {})
     assert "flow_samples" not in capsys.readouterr().out
 
 

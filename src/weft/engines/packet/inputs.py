@@ -18,6 +18,8 @@ from weft.errors import ConfigError, UnknownName
 
 #: What the UEC reference simulator calls its congestion controls.
 ALIASES = {"nscc": "uec_nscc", "rccc": "uec_rccc", "both": "uec"}
+#: Where none is named.
+DEFAULT_TRANSPORT = "nscc"
 #: Of the network that is built where no file describes one.
 TIERS, RATE_Bps, HOP_s = 3, 12.5e9, 1e-6
 _MOST_CELLS = 1 << 30  # of forwarding tables

@@ -125,6 +125,17 @@ class Transport:
         if self.ecn_most is not None and not 0 <= self.ecn_most <= 1:
             raise ConfigError(f"{self.ecn_most}; a probability, 0 to 1", field="ecn_most")
 
+    @property
+    def hazards(self) -> list[str]:
+        """What in it does not go together, so that figures are bad for that reason."""
+        spreads = self.balance != "one_path" or self.switch_choice != "hashed"
+        if self.recovery == "go_back_n" and spreads:
+            return [
+                "packets of a flow take several ways, and the transport sends again all from a gap on (go-back-N): "
+                "what comes out of order is lost; use ecmp routing, or a transport that takes packets in any order"
+            ]
+        return []
+
 
 _CHOICES = {
     "control": Control,
