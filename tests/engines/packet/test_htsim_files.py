@@ -279,3 +279,10 @@ def _never_worse(read: object, folder: Path, text: str) -> None:
     except ConfigError as error:
         assert "\n" not in str(error)
         assert str(error).startswith(str(path))
+
+
+def test_a_network_too_large_is_told_before_it_is_built(tmp_path: Path) -> None:
+    text = TOPO.replace("Nodes 32", "Nodes 8000000").replace("Podsize 32", "Podsize 8000000")
+    text = text.replace("Radix_Down 4", "Radix_Down 1000000")
+    with pytest.raises(ConfigError, match=r"8,000,000 hosts at 1,000,000 of .* GB"):
+        read_topology(write(tmp_path, text, "x.topo"))

@@ -54,8 +54,8 @@ class Transport:
             packets are trimmed, else the round trip.
         ack_every_bytes: data between acknowledgements of packets that do not ask for one.
         rto_s: retransmission time; blank: 15 us and six full queues, two round trips at least.
-        gap_packets: overtaken by so many is lost; 0 where trimming tells; blank: 0 where queues trim, else 3 on one
-            path and one window on several.
+        gap_packets: overtaken by so many is lost; 0: only silence tells; blank: 0 where queues trim, and for NSCC and
+            receiver credit; else 3 on one path and one window on several.
         flowlet_s: pause after which a flow may take another path.
         grant_packets: full packets that a receiver grants at a time.
         grants_follow_marks: receivers grant less where the network towards them is congested; blank: where leaf
@@ -150,6 +150,8 @@ class Settings:
         rate_Bps: of the fastest host.
         bdp_bytes: what it sends in a round trip.
         widest_bytes: the largest bandwidth-delay product of any way.
+        patience: retransmission times without credit after which a sender asks the receiver for it: 1 where wires lose
+            packets; elsewhere credit is hardly ever lost, and comes when the receiver's other flows leave room.
     """
 
     transport: Transport
@@ -172,6 +174,10 @@ class Settings:
     widest_bytes: float
     grants_follow_marks: bool
     least_grant: float
+    patience: int
+
+
+_PATIENCE = 256
 
 
 def settle(transport: Transport, network: PacketNetwork) -> Settings:
@@ -194,7 +200,9 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
     alone = t.receiver_driven and t.control == "none"
     follow = t.grants_follow_marks
     spread = (t.balance not in ("one_path", "flowlet") and t.paths > 1) or t.switch_choice != "hashed"
-    gap = (0 if t.queues == "trim" else max(3, packets) if spread else 3) if t.gap_packets is None else t.gap_packets
+    told = t.queues == "trim" or t.control == "nscc" or t.receiver_driven
+    gap = (0 if told else max(3, packets) if spread else 3) if t.gap_packets is None else t.gap_packets
+    lossy = network.loss is not None and bool((network.loss > 0).any())
     return Settings(
         transport=t,
         rtt_s=rtt_s,
@@ -216,6 +224,7 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
         widest_bytes=bdp if given is None else max(bdp, given.widest_bytes),
         grants_follow_marks=(alone and oversubscription > 1) if follow is None else follow,
         least_grant=max(0.9 / max(1.0, oversubscription), 0.01),
+        patience=1 if lossy else _PATIENCE,
     )
 
 
