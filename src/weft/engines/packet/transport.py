@@ -35,7 +35,8 @@ class Transport:
         mtu_bytes: a full packet on the wire, with its header.
         header_bytes: of it.
         control_bytes: an acknowledgement, a trimmed packet.
-        queue_bytes: data a port holds; blank: one bandwidth-delay product (five where full queues drop).
+        queue_bytes: data a port holds; blank: so many bandwidth-delay products as ``queue_bdps`` says.
+        queue_bdps: blank: one (five where full queues drop).
         shared_bytes: a switch's buffer, shared by its ports; blank: ports have their own.
         shared_alpha: a port may hold so many times what is left of it (dynamic thresholds).
         ecn_low_bytes, ecn_high_bytes: RED marks between, and all above; blank: 20 and 80 % of one bandwidth-delay
@@ -75,6 +76,7 @@ class Transport:
     header_bytes: int = 64
     control_bytes: int = 64
     queue_bytes: int | None = None
+    queue_bdps: int | None = None
     shared_bytes: int | None = None
     shared_alpha: float = 1.0
     ecn_low_bytes: int | None = None
@@ -111,7 +113,16 @@ class Transport:
             raise ConfigError(f"{self.paths} paths; a power of two up to 32,768", field="paths")
         if not 1 <= self.lanes * len(self.class_weights) < 32:
             raise ConfigError("traffic classes times lanes are 1 to 31", field="lanes")
-        for name in ("queue_bytes", "shared_bytes", "xoff_bytes", "credit_bytes", "window_bytes", "rto_s"):
+        for name in (
+            "queue_bytes",
+            "queue_bdps",
+            "target_delay_s",
+            "shared_bytes",
+            "xoff_bytes",
+            "credit_bytes",
+            "window_bytes",
+            "rto_s",
+        ):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1 << 31:
                 raise ConfigError(f"{value}; above 0 and below 2^31", field=name)
@@ -120,6 +131,8 @@ class Transport:
         low, high = self.ecn_low_bytes, self.ecn_high_bytes
         if low is not None and high is not None and low > high:
             raise ConfigError(f"{low} bytes is above ecn_high_bytes, {high}", field="ecn_low_bytes")
+        if self.gap_packets is not None and not 0 <= self.gap_packets < 1 << 31:
+            raise ConfigError(f"{self.gap_packets} packets; 0 and more", field="gap_packets")
         if not 1 <= self.grant_packets <= 1 << 10:
             raise ConfigError(f"{self.grant_packets} packets at a time; 1 to 1,024", field="grant_packets")
         if self.ecn_most is not None and not 0 <= self.ecn_most <= 1:
@@ -184,6 +197,9 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
     """Fill in what a transport leaves blank.
 
     The rules are those of the UEC reference simulator (htsim_uec), so that its runs can be compared with as they are.
+
+    Raises:
+        ConfigError: rates and latencies are such that queues would hold 2 GiB and more.
     """
     t, given = transport, network.reference
     rate_Bps = float(network.rate_Bps[: network.hosts].max()) if given is None else given.rate_Bps
@@ -191,10 +207,13 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
     rtt_s = 2 * latency_s + links * (t.mtu_bytes + t.control_bytes) / rate_Bps
     bdp = rtt_s * rate_Bps
     packets = math.ceil(round(bdp / t.mtu_bytes, 9))
-    queue = t.queue_bytes or packets * (1 if t.queues == "trim" else 5) * t.mtu_bytes
+    queue = t.queue_bytes or packets * (t.queue_bdps or (1 if t.queues == "trim" else 5)) * t.mtu_bytes
     low, high, most = marking(t, packets, rate_Bps)
     late = {"dcqcn": high, "timely": 5 * packets * t.mtu_bytes}.get(t.control, 0)
     xoff = t.xoff_bytes or max(packets * t.mtu_bytes, late)
+    if max(queue, high, xoff) >= 1 << 31:
+        message = f"{rate_Bps * 8e-9:g} Gb/s for a round trip of {rtt_s:g} s are {bdp:.2e} bytes"
+        raise ConfigError(f"{message}; queues hold a few times as much, less than 2 GiB", field="latency")
     reach = float((network.latency_s * network.rate_Bps).max())
     oversubscription = network.oversubscription()
     alone = t.receiver_driven and t.control == "none"
