@@ -284,7 +284,7 @@ def _never_worse(read: object, folder: Path, text: str) -> None:
 
 def test_starts_may_have_decimals(tmp_path: Path) -> None:
     assert read_matrix(write(tmp_path, HEAD + "0->1 start 2.25 size 1\n")).flows.start_s[0] == pytest.approx(2.25e-6)
-    for wrong in ("2.", ".5", "1e3", "nan", "-2.5", "٣.5", "9" * 12 + ".5"):
+    for wrong in ("2.", ".5", "1e3", "nan", "-2.5", "٣.5", "9" * 13 + ".5"):
         with pytest.raises(ConfigError, match=r"x\.cm:3: start: "):
             read_matrix(write(tmp_path, HEAD + f"0->1 start {wrong} size 1\n"))
 
