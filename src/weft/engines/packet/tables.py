@@ -91,6 +91,7 @@ class Tables:
         w.early = t.switch_choice == "hashed" and t.way == "minimal"
         w.flowlet_ps, w.ack_every = int(t.flowlet_s * PS), t.ack_every_bytes
         w.rto_ps, w.gap_packets = int(s.rto_s * PS), s.gap_packets
+        w.patience = s.patience
         most = 4 * s.window_x * s.widest_bytes / t.mtu_bytes
         if len(self.flows):
             most = min(most, int(self.flows.size_bytes.max()) // (t.mtu_bytes - t.header_bytes) + 1)
