@@ -112,7 +112,9 @@ class GlooJob:
             raise ConfigError(f"gloo ranks do {', '.join(KINDS)} and training, not {kind}")
         least = 4 * len(self.ranks)
         if size_bytes < least or iterations < 1:
-            raise ConfigError(f"a collective has {least} bytes and 1 step at least, not {size_bytes:g} and {iterations}")
+            raise ConfigError(
+                f"a collective has {least} bytes and 1 step at least, not {size_bytes:g} and {iterations}"
+            )
         self._busy = kind
         self._say({"kind": kind, "size_bytes": int(size_bytes), "iterations": iterations})
 

@@ -61,8 +61,8 @@ def _rank(rank: int, spec: dict[str, Any], pipe: Connection) -> None:
         os.environ["GLOO_SOCKET_IFNAME"] = spec["ports"][rank]
         timeout = timedelta(seconds=spec["timeout_s"])
         count = len(spec["namespaces"])
-        store = dist.TCPStore(spec["master"], STORE_PORT, count, rank == 0, timeout=timedelta(seconds=120))
-        dist.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=timeout)
+        meeting = f"tcp://{spec['master']}:{STORE_PORT}"
+        dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=count, timeout=timeout)
         dist.barrier()
         pipe.send({"start_s": time.monotonic() - began_s})
     except Exception as error:
@@ -137,10 +137,9 @@ def _train(command: dict[str, Any], rank: int, count: int, done: _Done) -> dict[
     losses = []
     size = 0
     for _ in range(command["iterations"]):
-        model.zero_grad()
         loss = torch.nn.functional.mse_loss(model(x), y)
-        loss.backward()  # type: ignore[no-untyped-call]
-        gradients = torch.cat([p.grad.reshape(-1) for p in parameters if p.grad is not None] + [loss.detach().reshape(1)])
+        found = torch.autograd.grad(loss, parameters)
+        gradients = torch.cat([gradient.reshape(-1) for gradient in found] + [loss.detach().reshape(1)])
         dist.all_reduce(gradients)
         gradients /= count
         size = 4 * gradients.numel()
@@ -149,7 +148,7 @@ def _train(command: dict[str, Any], rank: int, count: int, done: _Done) -> dict[
         with torch.no_grad():
             for parameter in parameters:
                 part = gradients[at : at + parameter.numel()]
-                parameter -= 0.5 / width**0.5 * part.view_as(parameter)
+                parameter.sub_(part.view_as(parameter), alpha=0.5 / width**0.5)
                 at += parameter.numel()
         done()
     bits = b"".join(parameter.detach().numpy().tobytes() for parameter in parameters)
