@@ -167,12 +167,16 @@ class LabPlan:
         found = [
             link
             for link in self.links
-            if (link.a, link.b) == (first.name, second.name)
-            and a_port in ("", link.a_port)
-            and b_port in ("", link.b_port)
-            or (link.b, link.a) == (first.name, second.name)
-            and a_port in ("", link.b_port)
-            and b_port in ("", link.a_port)
+            if (
+                (link.a, link.b) == (first.name, second.name)
+                and a_port in ("", link.a_port)
+                and b_port in ("", link.b_port)
+            )
+            or (
+                (link.b, link.a) == (first.name, second.name)
+                and a_port in ("", link.b_port)
+                and b_port in ("", link.a_port)
+            )
         ]
         if not found:
             near = ", ".join(sorted({port.peer for port in first.ports}))
