@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from weft.lab.netlink import Message
@@ -46,10 +46,15 @@ def set_up(plan: LabPlan, node: LabNode, *, forwards: bool) -> Iterator[Message]
     yield set_link(LOOPBACK, "lo", up=True)
     if forwards and node.loopback:
         yield add_address(LOOPBACK, "lo", IPv4Address(node.loopback), 32)
-    for place, port in enumerate(node.ports):
-        index = node.index(place)
-        yield shape(index, port.name, port.rate_Bps, plan.burst_bytes, plan.queue_bytes + plan.burst_bytes)
+    for place in range(len(node.ports)):
+        yield shaped(plan, node, place)
         yield from port_up(node, place, forwards=forwards)
+
+
+def shaped(plan: LabPlan, node: LabNode, place: int, share: float = 1.0) -> Message:
+    """Hold a port to a share of its rate."""
+    port = node.ports[place]
+    return shape(node.index(place), port.name, port.rate_Bps * share, plan.burst_bytes, plan.queue_bytes)
 
 
 def port_up(node: LabNode, place: int, *, forwards: bool) -> Iterator[Message]:
@@ -100,8 +105,3 @@ def designed_routes(plan: LabPlan, node: LabNode) -> Iterator[Message]:
     for destination, ports in node.routes.items():
         if destination != node.name:
             yield from group(plan, node, destination, tuple((port, 1) for port in ports))
-
-
-def prefixes(plan: LabPlan) -> dict[str, IPv4Network]:
-    """Return by destination switch the prefix of its hosts."""
-    return {node.name: IPv4Network(node.prefix) for node in plan.nodes if node.prefix}
