@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from weft.cli.lab_faults import fail, heal
+from weft.cli.lab_run import run as run_workload
 
 app = typer.Typer(
     help="A design on real Linux, in network namespaces of this machine (needs root).",
@@ -67,6 +68,10 @@ def status(run: _Run = None, as_json: _Json = False) -> None:
 
 app.add_typer(fail, name="fail")
 app.command("heal", epilog=f"Example: weft lab heal leaf0 spine1  {_CODES}")(heal)
+
+app.command("run", epilog=f"Example: weft lab run all_reduce --size 8MB --react --fail busiest --at 2s  {_CODES}")(
+    run_workload
+)
 
 
 @app.command("path", epilog=f"Example: weft lab path host0 host5 --protocol udp --to-port 4791  {_CODES}")

@@ -72,7 +72,7 @@ def probe() -> list[Capability]:
     for key, (what, files, package) in _FILES.items():
         found.append(Capability(key, what, all(map(_has, files)), f"apt install {package}"))
     torch = importlib.util.find_spec("torch") is not None
-    return [*found, Capability("torch", "PyTorch with gloo", torch, "pip install 'weft[gpu]'")]
+    return [*found, Capability("torch", "PyTorch with gloo", torch, "pip install 'weft[lab]'")]
 
 
 def lacking(keys: Iterable[str]) -> list[str]:

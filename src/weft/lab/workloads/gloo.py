@@ -57,7 +57,7 @@ class GlooJob:
             InfeasibleError: they did not find each other.
         """
         _check_torch()
-        self.ranks, self._busy = list(ranks), ""
+        self.ranks, self._busy = list(ranks), ("", 0.0)
         spec = {
             "namespaces": [lab.namespace(rank.host) for rank in ranks],
             "ports": [rank.port for rank in ranks],
@@ -105,17 +105,13 @@ class GlooJob:
         """Start a collective, or ``training``, which goes on until `finish`.
 
         Raises:
-            ConfigError: no such kind; nothing to send, or no steps.
+            ConfigError: no such kind, or too little to send.
         """
         kind = kind if kind == "training" else canonical(kind)
         if kind not in (*KINDS, "training"):
             raise ConfigError(f"gloo ranks do {', '.join(KINDS)} and training, not {kind}")
-        least = 4 * len(self.ranks)
-        if size_bytes < least or iterations < 1:
-            raise ConfigError(
-                f"a collective has {least} bytes and 1 step at least, not {size_bytes:g} and {iterations}"
-            )
-        self._busy = kind
+        check_size(size_bytes, len(self.ranks))
+        self._busy = kind, float(size_bytes)
         self._say({"kind": kind, "size_bytes": int(size_bytes), "iterations": iterations})
 
     def finish(self, timeout_s: float = 600.0) -> Steps:
@@ -142,9 +138,15 @@ class GlooJob:
         return Trained(self._steps(answer), tuple(answer.get("losses", ())), bool(answer.get("bit_equal")))
 
     def _steps(self, answer: dict[str, Any]) -> Steps:
-        kind = "all_reduce" if self._busy == "training" else self._busy
-        size = float(answer.get("size_bytes", 0))
-        return Steps(kind, size, len(self.ranks), tuple(answer.get("ends_s", ())), str(answer.get("error", "")))
+        kind, size = self._busy
+        return Steps(
+            "all_reduce" if kind == "training" else kind,
+            float(answer.get("size_bytes", size)),
+            len(self.ranks),
+            tuple(answer.get("ends_s", ())),
+            str(answer.get("error", "")),
+            int(answer.get("failed_ranks", 0)),
+        )
 
     def _say(self, command: dict[str, Any]) -> None:
         try:
@@ -165,6 +167,16 @@ class GlooJob:
             raise InfeasibleError(f"the ranks are gone, exit code {self._process.wait()}")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+def check_size(size_bytes: float, ranks: int) -> None:
+    """Check that every rank has a part of a step.
+
+    Raises:
+        ConfigError: it has not.
+    """
+    if size_bytes < 4 * ranks:
+        raise ConfigError(f"a step of {ranks} ranks has {4 * ranks} bytes at least, not {size_bytes:g}", field="--size")
 
 
 def _check_torch() -> None:

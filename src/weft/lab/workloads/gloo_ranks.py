@@ -9,6 +9,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -189,7 +190,8 @@ def _merged(answers: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _short(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    """Return what an error says in one line, without the place in gloo's source that it begins with."""
+    return " ".join(re.sub(r"^\[[^]]*\]", "", str(error)).split()).partition(". ")[0][:200] or type(error).__name__
 
 
 def _print(answer: dict[str, Any]) -> None:

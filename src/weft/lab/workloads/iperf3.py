@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from weft.errors import ConfigError, InfeasibleError
 from weft.lab.lab import Lab
@@ -56,7 +57,7 @@ def iperf3_pairs(lab: Lab, ranks: Sequence[Rank], seconds: float) -> list[Stream
         found = []
         for (rank, to), client in zip(pairs, clients, strict=True):
             out, _ = client.communicate(timeout=seconds + 30)
-            answer = json.loads(out[out.index("{") :]) if "{" in out else {"error": "no answer"}
+            answer: dict[str, Any] = json.loads(out[out.index("{") :]) if "{" in out else {"error": "no answer"}
             if "error" in answer:
                 raise InfeasibleError(f"iperf3 from {rank.host} to {to.host}: {answer['error']}")
             end = answer["end"]
@@ -81,5 +82,5 @@ def iperf3_pairs(lab: Lab, ranks: Sequence[Rank], seconds: float) -> list[Stream
 def _client(lab: Lab, rank: Rank, to: Rank, seconds: float) -> subprocess.Popen[str]:
     command = f"iperf3 -c {to.address} -B {rank.address} -p {_PORT} -t {seconds:g} -J"
     # The server of this moment may not listen yet
-    script = f"for i in 1 2 3 4 5; do out=$({command}) && break; sleep 0.3; done; printf %s \"$out\""
+    script = f'for i in 1 2 3 4 5; do out=$({command}) && break; sleep 0.3; done; printf %s "$out"'
     return lab.spawn(rank.host, ["sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

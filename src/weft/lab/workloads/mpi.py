@@ -29,7 +29,7 @@ def mpi_all_reduce(
     """Run an all-reduce of floats so many times under Open MPI.
 
     Raises:
-        ConfigError: Open MPI or mpi4py is not there, or ranks have differing port names.
+        ConfigError: Open MPI or mpi4py is not there.
         InfeasibleError: it failed, or took longer than ``timeout_s``.
     """
     lacks = lacking(["mpirun", "iproute2"])
@@ -77,5 +77,6 @@ def _command(lab: Lab, ranks: Sequence[Rank], port: str, size_bytes: int, iterat
         "coll_tuned_allreduce_algorithm": _RING,
     }
     flags = [word for name, value in settings.items() for word in ("--mca", name, value)]
-    program = [sys.executable, "-m", "weft.lab.workloads.mpi_ranks", str(size_bytes), str(iterations)]
+    # By its path: as a module of this package every rank would import all of the lab
+    program = [sys.executable, str(Path(__file__).with_name("mpi_ranks.py")), str(size_bytes), str(iterations)]
     return ["mpirun", "--allow-run-as-root", "--hostfile", str(hosts), "-np", str(len(ranks)), *flags, *program]

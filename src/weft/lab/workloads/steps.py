@@ -19,6 +19,7 @@ class Steps:
         ranks: how many take part.
         ends_s: when the last rank was done, by step, on the machine's monotonic clock; the first entry is the start.
         error: why it ended early; "" where it did not.
+        failed_ranks: how many ranks ended early.
     """
 
     kind: str
@@ -26,6 +27,7 @@ class Steps:
     ranks: int
     ends_s: tuple[float, ...]
     error: str = ""
+    failed_ranks: int = 0
 
     @property
     def times_s(self) -> list[float]:
@@ -60,4 +62,5 @@ class Steps:
             "busbw_Bps": self.busbw_Bps,
             "worst_stall_s": self.worst_stall_s,
             "error": self.error,
+            "failed_ranks": self.failed_ranks,
         }
