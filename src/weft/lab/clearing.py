@@ -48,12 +48,13 @@ def clean(family: str = states.FAMILY, *, everything: bool = False) -> list[Clea
     # Namespaces first: a lab that begins in between is then written down by the time its file is looked for.
     orphans = {name[: len(family) + 6] for name in namespace.listed(f"{family}-") if _is_lab(name, family)}
     cleared = []
+    states.forget_unborn()
     for run in states.runs():
         prefix = f"{family}-{run}-"
         try:
             state = states.read_state(run)
-        except ConfigError:  # cut short between making the folder and writing the file, or damaged
-            if _older_than_a_moment(run) and family == states.FAMILY:
+        except ConfigError:  # damaged by another's hand, or just taken down
+            if family == states.FAMILY:
                 cleared.append(clear(run, prefix))
             continue
         orphans.discard(state.prefix)
@@ -65,12 +66,6 @@ def clean(family: str = states.FAMILY, *, everything: bool = False) -> list[Clea
 
 def _is_lab(name: str, family: str) -> bool:
     return re.fullmatch(rf"{re.escape(family)}-[0-9a-f]{{4}}-.*", name) is not None
-
-
-def _older_than_a_moment(run: str) -> bool:
-    with contextlib.suppress(OSError):
-        return time.time() - os.stat(states.FOLDER / run).st_mtime > 2
-    return False
 
 
 def _end_processes(names: Iterable[str], run: str) -> int:

@@ -13,7 +13,7 @@ from weft.units import format_rate
 
 MAX_NODES = 128
 DEFAULT_RATE_Bps = 12.5e6
-_LEAST_RATE_Bps, _MOST_RATE_Bps = 1e4, 1.25e9
+_LEAST_RATE_Bps, _MOST_RATE_Bps = 1.25e5, 1.25e9
 _NAME_LENGTH = 15  # of a Linux interface
 
 

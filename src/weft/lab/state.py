@@ -86,18 +86,21 @@ def new_state(plan: LabPlan, backend: str, family: str) -> State:
     Raises:
         InfeasibleError: the folder for it cannot be made.
     """
-    while True:
-        run = secrets.token_hex(2)
-        try:
-            FOLDER.mkdir(parents=True, exist_ok=True)
-            (FOLDER / run).mkdir()
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise InfeasibleError(f"{FOLDER}/{run} cannot be made: {error.strerror}; a lab needs root") from None
-        state = State(run, family, "starting", Owner.this(), backend, time.time(), plan.to_dict())
-        state.save()
-        return state
+    aside = FOLDER / f".{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        aside.mkdir(parents=True)
+    except OSError as error:
+        raise InfeasibleError(f"{aside} cannot be made: {error.strerror}; a lab needs root") from None
+    try:
+        while True:
+            run = secrets.token_hex(2)
+            state = State(run, family, "starting", Owner.this(), backend, time.time(), plan.to_dict())
+            (aside / "state.json").write_text(json.dumps(asdict(state)))
+            with contextlib.suppress(OSError):  # another lab has that name
+                aside.rename(state.folder)
+                return state
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def read_state(run: str) -> State:
@@ -121,7 +124,7 @@ def read_state(run: str) -> State:
 def runs(family: str | None = None) -> list[str]:
     """Return the runs that are written down, of one family or all; those without a readable file only in all."""
     try:
-        found = sorted(entry.name for entry in FOLDER.iterdir() if entry.is_dir())
+        found = sorted(entry.name for entry in FOLDER.iterdir() if entry.name[0] != ".")
     except FileNotFoundError:
         return []
     if family is None:
@@ -137,6 +140,14 @@ def runs(family: str | None = None) -> list[str]:
 def forget(run: str) -> None:
     """Delete what is written down of a lab."""
     shutil.rmtree(FOLDER / run, ignore_errors=True)
+
+
+def forget_unborn() -> None:
+    """Delete what processes that are gone were about to write down."""
+    with contextlib.suppress(FileNotFoundError):
+        for entry in FOLDER.iterdir():
+            if entry.name[0] == "." and not Path("/proc", entry.name[1:].partition("-")[0]).exists():
+                shutil.rmtree(entry, ignore_errors=True)
 
 
 def note(run: str, what: str, **more: object) -> None:
