@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from weft.cli.lab_compare import compare
 from weft.cli.lab_faults import fail, heal
 from weft.cli.lab_run import run as run_workload
 
@@ -72,6 +73,7 @@ app.command("heal", epilog=f"Example: weft lab heal leaf0 spine1  {_CODES}")(hea
 app.command("run", epilog=f"Example: weft lab run all_reduce --size 8MB --react --fail busiest --at 2s  {_CODES}")(
     run_workload
 )
+app.command("compare", epilog=f"Example: weft lab compare --size 4MB --fail leaf0,spine1  {_CODES}")(compare)
 
 
 @app.command("path", epilog=f"Example: weft lab path host0 host5 --protocol udp --to-port 4791  {_CODES}")

@@ -107,9 +107,7 @@ class GlooJob:
         Raises:
             ConfigError: no such kind, or too little to send.
         """
-        kind = kind if kind == "training" else canonical(kind)
-        if kind not in (*KINDS, "training"):
-            raise ConfigError(f"gloo ranks do {', '.join(KINDS)} and training, not {kind}")
+        kind = kind if kind == "training" else check_kind(kind)
         check_size(size_bytes, len(self.ranks))
         self._busy = kind, float(size_bytes)
         self._say({"kind": kind, "size_bytes": int(size_bytes), "iterations": iterations})
@@ -167,6 +165,18 @@ class GlooJob:
             raise InfeasibleError(f"the ranks are gone, exit code {self._process.wait()}")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+def check_kind(kind: str) -> str:
+    """Return a collective's own name.
+
+    Raises:
+        ConfigError: there is none of that name, or gloo ranks do not do it.
+    """
+    kind = canonical(kind)
+    if kind not in KINDS:
+        raise ConfigError(f"ranks of a lab do {', '.join(KINDS)}, not {kind}")
+    return kind
 
 
 def check_size(size_bytes: float, ranks: int) -> None:
