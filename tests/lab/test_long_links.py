@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-import socket
 import time
 from collections.abc import Callable
 
-from lab_helpers import UDP_PORT, Udp, socket_in
+from lab_helpers import UDP_PORT, Udp, transfer
 
 from weft.lab import Lab, faults
 from weft.lab.netlink.links import links
@@ -37,26 +35,8 @@ def test_packets_between_sites_take_the_dilated_time_of_the_fibre(labs: Callable
 
 
 def test_a_stream_between_sites_arrives_whole(labs: Callable[[str], Lab]) -> None:
-    lab = labs("two-sites")
     data = random.Random(3).randbytes(200_000)
-    address = (lab.plan.node("site1-host2").ports[0].address, 7001)
-    with (
-        socket_in(lab, "site1-host2", socket.SOCK_STREAM) as server,
-        socket_in(lab, "site0-host2", socket.SOCK_STREAM) as sender,
-    ):
-        server.bind(address)
-        server.listen(1)
-        sender.settimeout(10)
-        sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * len(data))
-        sender.connect(address)
-        taken, _ = server.accept()
-        with taken:
-            sender.sendall(data)
-            sender.shutdown(socket.SHUT_WR)
-            got = b""
-            while part := taken.recv(1 << 20):
-                got += part
-    assert hashlib.sha256(got).digest() == hashlib.sha256(data).digest()
+    assert transfer(labs("two-sites"), "site0-host2", "site1-host2", data) == data
 
 
 def test_a_cut_long_link_is_down_at_both_ends(labs: Callable[[str], Lab]) -> None:

@@ -157,14 +157,15 @@ class Lab:
             UnknownName: no such node.
             InfeasibleError: no such program.
         """
-        environment = self._environment(options.pop("env", None))
+        environment = self.environment(options.pop("env", None))
         return namespace.spawn(self.namespace(node), command, env=environment, **options)
 
     def delays_run(self) -> bool:
         """Return whether packets on long links are held back now, as the plan has it."""
         return bool(self.plan.long_links) and long_links.runs(self.prefix + long_links.NAME)
 
-    def _environment(self, given: Mapping[str, str] | None = None) -> dict[str, str]:
+    def environment(self, given: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return an environment, default this process's, with the mark by which the lab's processes are found."""
         return dict(given or os.environ) | {MARKER: self.run}
 
     def note(self, what: str, **more: object) -> None:
@@ -216,7 +217,7 @@ class Lab:
         if self.plan.long_links:
             with contextlib.closing(made[long_links.NAME]) as glass:
                 glass.do(long_links.set_up(self.plan.long_links))
-            long_links.start(self.prefix + long_links.NAME, self.plan.long_links, self._environment())
+            long_links.start(self.prefix + long_links.NAME, self.plan.long_links, self.environment())
         for node in self.plan.nodes:
             self.sockets[node.name].do(list(node_setup.set_up(self.plan, node, forwards=forwards[node.name])))
         for host in self.plan.hosts:

@@ -49,6 +49,7 @@ _FILES: dict[str, tuple[str, tuple[str, ...], str]] = {
     "frr": ("FRR: zebra, bgpd, bfdd", ("/usr/lib/frr/zebra", "/usr/lib/frr/bgpd", "/usr/lib/frr/bfdd"), "frr"),
     "ovs": ("Open vSwitch", ("ovs-vswitchd", "ovsdb-server", "ovs-ofctl", "ovsdb-tool"), "openvswitch-switch"),
     "uml": ("User-Mode Linux", ("linux.uml", "/usr/lib/uml/modules"), "user-mode-linux"),
+    "tun": ("TUN devices", ("/dev/net/tun",), "kmod, then modprobe tun"),
     "iproute2": ("ip and tc", ("ip", "tc"), "iproute2"),
     "iperf3": ("iperf3", ("iperf3",), "iperf3"),
     "mpirun": ("Open MPI", ("mpirun",), "openmpi-bin"),
