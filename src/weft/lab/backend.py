@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # name: module:class, imported when asked for
 BACKENDS: dict[str, str] = {
     "kernel": "weft.lab.kernel_backend:KernelBackend",
+    "ovs": "weft.lab.ovs_backend:OvsBackend",
 }
 
 

@@ -22,7 +22,9 @@ _LEAST_SHARE = 0.001
 
 def cut(lab: Lab, link: LabLink) -> None:
     """Cut a cable: both ends lose carrier, and both kernels forget the routes by it."""
-    lab.sockets[link.b].do([set_link(lab.index(link.b, link.b_port), link.b_port, up=False)])
+    # One end down takes the other's carrier; through a long link's glass that does not show.
+    for node, port in _both(link) if link.delay_s else _both(link)[1:]:
+        lab.sockets[node].do([set_link(lab.index(node, port), port, up=False)])
     lab.note("link cut", **_ends(link))
 
 
@@ -74,6 +76,10 @@ def stop_node(lab: Lab, node: LabNode) -> None:
     """Take a node off the network, all its ports at once. Of a host, all processes end at once as well."""
     messages = [set_link(node.index(place), port.name, up=False) for place, port in enumerate(node.ports)]
     lab.sockets[node.name].do(messages)
+    for link in lab.plan.long_links:
+        if node.name in (link.a, link.b):
+            far, port = _both(link)[link.a == node.name]
+            lab.sockets[far].do([set_link(lab.index(far, port), port, up=False)])
     if node.role == "host":
         for pid in namespace.processes([lab.namespace(node.name)]):
             with suppress(ProcessLookupError):
