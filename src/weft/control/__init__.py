@@ -4,6 +4,8 @@ from weft.control import Reaction
 Reaction(underlay, southbound).run(until_s=60)
 """
 
+from weft.control.reaction import Reacted, Reaction
 from weft.control.southbound import Ack, Change, Event, Group, Southbound
+from weft.control.twin import Twin
 
-__all__ = ["Ack", "Change", "Event", "Group", "Southbound"]
+__all__ = ["Ack", "Change", "Event", "Group", "Reacted", "Reaction", "Southbound", "Twin"]

@@ -55,24 +55,29 @@ def next_hops(underlay: Underlay, dead: Collection[int] = (), only: Collection[i
 
 def _towards(underlay: Underlay, destination: Device, dead: Collection[int]) -> dict[int, tuple[Port, ...]]:
     """Let the announcement of one switch spread, a hop at a time."""
+    devices = underlay.devices
     hops: dict[int, tuple[Port, ...]] = {destination.number: ()}
     path: dict[int, tuple[int, ...]] = {destination.number: (destination.asn,)}  # as each announces it
     front = [destination]
     while front:
         offers: dict[int, list[Port]] = {}
         for device in front:
+            passed = path[device.number]
             for port in device.ports:
-                if port.cable in dead or port.far_cable in dead or port.peer in hops:
+                to = port.peer
+                if to in hops or port.cable in dead or port.far_cable in dead:
                     continue
-                peer = underlay.devices[port.peer]
-                if peer.role is Role.HOST or peer.asn not in path[device.number]:
-                    offers.setdefault(port.peer, []).append(peer.ports[port.peer_port])
+                peer = devices[to]
+                if peer.asn not in passed:  # hosts have 0, which no switch has
+                    offers.setdefault(to, []).append(peer.ports[port.peer_port])
         front = []
         for number, ports in offers.items():
-            device = underlay.devices[number]
-            hops[number] = tuple(sorted(ports, key=lambda port: (port.peer, port.peer_port)))
+            if len(ports) > 1:
+                ports.sort(key=lambda port: (port.peer, port.peer_port))
+            hops[number] = tuple(ports)
+            device = devices[number]
             if device.role is Role.SWITCH:
-                best = min(ports, key=lambda port: int(underlay.devices[port.peer].loopback or 0))
+                best = min(ports, key=lambda port: int(devices[port.peer].loopback or 0)) if ports[1:] else ports[0]
                 path[number] = (device.asn, *path[best.peer])
                 front.append(device)
     del hops[destination.number]
