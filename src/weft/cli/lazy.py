@@ -15,7 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("weft.cli.simulate", "One job on one cluster: step time, MFU, memory, bottleneck, cost."),
     "bench": ("weft.cli.bench", "The table nccl-tests prints, predicted."),
     "packet": ("weft.cli.packet", "Flows through a network packet by packet; reads htsim's files."),
-    "fabric": ("weft.cli.fabric", "A cluster's network: show, bom, cable, check, plan, export."),
+    "fabric": ("weft.cli.fabric", "A cluster's network: show, bom, cable, check, drift, plan."),
     "export": ("weft.cli.export", "What installs a design: switch configurations, cable schedule."),
     "compare": ("weft.cli.compare", "Clusters side by side: size, cost, power, and a job on each."),
     "catalog": ("weft.cli.catalog", "Parts, and where their numbers come from: list, show, search."),
