@@ -1,0 +1,123 @@
+"""Breaks a lab the ways networks break, and mends it. What is broken is read from the kernel, never from a file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from weft.errors import ConfigError
+from weft.lab import namespace, node_setup
+from weft.lab.kernel_southbound import restore_port
+from weft.lab.lab import Lab
+from weft.lab.netlink import Message
+from weft.lab.netlink.links import set_link
+from weft.lab.netlink.queues import hear, silence
+from weft.lab.plan import LabLink, LabNode
+
+_LEAST_SHARE = 0.001
+
+
+def cut(lab: Lab, link: LabLink) -> None:
+    """Cut a cable: both ends lose carrier, and both kernels forget the routes by it."""
+    lab.sockets[link.b].do([set_link(lab.index(link.b, link.b_port), link.b_port, up=False)])
+    lab.note("link cut", **_ends(link))
+
+
+def silent(lab: Lab, link: LabLink) -> None:
+    """Lose all packets of a link both ways while its carrier stays: they are counted as sent, and none arrives."""
+    for node, port in _both(link):
+        lab.sockets[node].do(silence(lab.index(node, port), port))
+    lab.note("link silent", **_ends(link))
+
+
+def degrade(lab: Lab, link: LabLink, share: float) -> None:
+    """Leave a link only a share of its rate, both ways.
+
+    Raises:
+        ConfigError: the share is not above 0 and at most 1.
+    """
+    if not _LEAST_SHARE <= share <= 1:
+        raise ConfigError(f"a degraded link keeps between 0.1% and 100% of its rate, not {share:.4%}", field="--to")
+    for node, port in _both(link):
+        lab.sockets[node].do([_shaped(lab, lab.plan.by_name[node], port, share)])
+    lab.note("link degraded", share=share, **_ends(link))
+
+
+def heal(lab: Lab, link: LabLink) -> None:
+    """Undo whatever was done to a link; its ports and their routes come back."""
+    _heal(lab, [link])
+    lab.note("link healed", **_ends(link))
+
+
+def flap(lab: Lab, link: LabLink, period_s: float, times: int, pause: Callable[[float], object] = time.sleep) -> None:
+    """Cut and heal a link over and over: half of each period it is down. It is whole at the end, also if interrupted.
+
+    Raises:
+        ConfigError: a period that is not above 0, or no times.
+    """
+    if period_s <= 0 or times < 1:
+        raise ConfigError("a link flaps at least once, with a period above 0s", field="--period")
+    try:
+        for _ in range(times):
+            cut(lab, link)
+            pause(period_s / 2)
+            heal(lab, link)
+            pause(period_s / 2)
+    finally:
+        heal(lab, link)
+
+
+def stop_node(lab: Lab, node: LabNode) -> None:
+    """Take a node off the network, all its ports at once. Of a host, all processes end at once as well."""
+    messages = [set_link(node.index(place), port.name, up=False) for place, port in enumerate(node.ports)]
+    lab.sockets[node.name].do(messages)
+    if node.role == "host":
+        for pid in namespace.processes([lab.namespace(node.name)]):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    lab.note(f"{node.role} lost", node=node.name)
+
+
+def heal_node(lab: Lab, node: LabNode) -> None:
+    """Bring a node's ports and its links back."""
+    _heal(lab, [link for link in lab.plan.links if node.name in (link.a, link.b)])
+    lab.note(f"{node.role} healed", node=node.name)
+
+
+def heal_all(lab: Lab) -> None:
+    """Undo everything that was done to any link or node."""
+    _heal(lab, lab.plan.links)
+    lab.note("all healed")
+
+
+def _heal(lab: Lab, links: Iterable[LabLink]) -> None:
+    """Mend links: first both ends of all come up, then the routes by them come back."""
+    ends = [end for link in links for end in _both(link)]
+    by_node: dict[str, list[Message]] = {}
+    for name, port in ends:
+        node = lab.plan.by_name[name]
+        index = lab.index(name, port)
+        again = by_node.setdefault(name, [])
+        again += [hear(index, port), _shaped(lab, node, port, 1.0), set_link(index, port, up=True)]
+    for name, messages in by_node.items():
+        lab.sockets[name].do(messages)
+    for name, port in ends:
+        if lab.plan.by_name[name].role == "host":
+            restore_port(lab, name, port)
+        else:
+            lab.backend.restore(lab, name, port)
+
+
+def _shaped(lab: Lab, node: LabNode, port: str, share: float) -> Message:
+    return node_setup.shaped(lab.plan, node, node.place(port), share)
+
+
+def _both(link: LabLink) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (link.a, link.a_port), (link.b, link.b_port)
+
+
+def _ends(link: LabLink) -> dict[str, str]:
+    return {"a": f"{link.a}:{link.a_port}", "b": f"{link.b}:{link.b_port}"}

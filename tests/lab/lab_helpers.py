@@ -1,0 +1,82 @@
+"""What the tests of the lab share: plans of the examples, packets between hosts, counters."""
+
+from __future__ import annotations
+
+import socket
+import time
+from functools import partial
+from pathlib import Path
+
+from weft.fabric import build_fabric, load_cluster
+from weft.lab import Lab, LabPlan, lab_plan, namespace
+from weft.lab.netlink.links import counters
+from weft.underlay import build_underlay
+
+FAMILY = "wtest"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "lab"
+TOPOLOGIES = ("leaf-spine", "fat-tree", "rail-only", "dragonfly", "two-sites")
+UDP_PORT = 9999
+
+
+def plan_of(name: str) -> LabPlan:
+    path = EXAMPLES / name / "cluster.yaml"
+    return lab_plan(build_underlay(build_fabric(load_cluster(path))), source=str(path))
+
+
+def socket_in(lab: Lab, node: str, kind: int = socket.SOCK_DGRAM) -> socket.socket:
+    """A socket on a node."""
+    return namespace.within(lab.namespace(node), partial(socket.socket, socket.AF_INET, kind))
+
+
+class Udp:
+    """One UDP socket a host; who hears from whom."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.sockets = {host.name: socket_in(lab, host.name) for host in lab.plan.hosts}
+        for one in self.sockets.values():
+            one.bind(("0.0.0.0", UDP_PORT))
+            one.setblocking(False)
+
+    def __enter__(self) -> Udp:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self.sockets.values():
+            one.close()
+
+    def heard(self, pairs: list[tuple[str, str]], wait_s: float = 1.0) -> set[tuple[str, str]]:
+        """Send to each (host, address) and return which arrived."""
+        for number, (source, address) in enumerate(pairs):
+            try:
+                self.sockets[source].sendto(str(number).encode(), (address, UDP_PORT))
+            except OSError:
+                continue
+        got: set[tuple[str, str]] = set()
+        end = time.monotonic() + wait_s
+        while len(got) < len(pairs) and time.monotonic() < end:
+            for one in self.sockets.values():
+                try:
+                    while True:
+                        got.add(pairs[int(one.recv(100))])
+                except BlockingIOError:
+                    pass
+            time.sleep(0.002)
+        return got
+
+
+def all_pairs(lab: Lab) -> list[tuple[str, str]]:
+    """Every host to every address of every other host."""
+    hosts = lab.plan.hosts
+    return [(a.name, port.address) for a in hosts for b in hosts if a is not b for port in b.ports]
+
+
+def sent(lab: Lab) -> dict[tuple[str, str], int]:
+    """Packets sent by every port."""
+    found = {}
+    for node in lab.plan.nodes:
+        names = {node.index(place): port.name for place, port in enumerate(node.ports)}
+        for index, count in counters(lab.sockets[node.name]):
+            if index in names:
+                found[node.name, names[index]] = count.transmit_packets
+    return found
