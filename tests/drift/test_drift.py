@@ -64,7 +64,7 @@ FRR = {
     ),
     "one uplink": ("leaf1.conf", sub("^ neighbor swp4 .*\n", ""), "asymmetric-ecmp", ""),
     "few paths": ("leaf1.conf", sub("maximum-paths 64", "maximum-paths 1"), "asymmetric-ecmp", ""),
-    "no relax": ("leaf1.conf", sub("^ bgp bestpath.*\n", ""), "asymmetric-ecmp", ""),
+    "no relax": ("leaf1.conf", sub("^ bgp bestpath as-path.*\n", ""), "asymmetric-ecmp", ""),
     "own AS": ("leaf1.conf", sub("router bgp 4200000001", "router bgp 4200000009"), "asn", ""),
     "no BGP": ("leaf1.conf", sub("^router bgp (.*\n)+?exit\n", ""), "asn", ""),
     "address": ("leaf1.conf", sub(r"10\.0\.1\.2/31", "10.0.1.4/31"), "address", "swp2"),

@@ -17,6 +17,7 @@ from weft.underlay.numbering import power_of_two
 GROUP = "fabric"  # name of the peer group and of the BFD profile
 LEAST_PATHS, MOST_PATHS = 64, 256  # equal paths: room to grow, and what FRR is built for (--enable-multipath)
 KEEPALIVE_S, HOLD_S = 3, 9  # "frr defaults datacenter"; BFD notices sooner
+CONNECT_S = 1  # between two attempts at a session: the two ends of a link seldom begin at one moment
 FAST_KEEPALIVE_S, FAST_HOLD_S = 1, 3  # without BFD: the shortest that FRR takes
 
 
@@ -87,8 +88,10 @@ def _bgp(underlay: Underlay, device: Device) -> Iterator[str]:
     yield " no bgp ebgp-requires-policy"
     yield " no bgp network import-check"
     yield " bgp bestpath as-path multipath-relax"
+    yield " bgp bestpath compare-routerid"  # of equal routes the same is passed on whatever came first
     yield f" timers bgp {keepalive_s} {hold_s}"
     yield f" neighbor {GROUP} peer-group"
+    yield f" neighbor {GROUP} timers connect {CONNECT_S}"
     if options.bfd.enabled:
         yield f" neighbor {GROUP} bfd profile {GROUP}"
     for port in device.ports:

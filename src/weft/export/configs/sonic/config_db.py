@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from weft.export.configs.frr import hold_times_s, most_paths
+from weft.export.configs.frr import CONNECT_S, hold_times_s, most_paths
 from weft.export.configs.sonic.ports import SonicPort, sonic_ports
 from weft.export.configs.sonic.qos import Table, qos_tables
 from weft.underlay import Device, Port, Role, Underlay
@@ -115,13 +115,14 @@ def _of_port(tables: dict[str, Table], underlay: Underlay, mine: SonicPort, know
 def _bgp(underlay: Underlay, device: Device) -> dict[str, Table]:
     keepalive_s, hold_s = hold_times_s(underlay.options)
     prefixes = [f"{device.loopback}/32", *([str(device.prefix)] if device.prefix is not None else [])]
-    group = {"bfd": "true"} if underlay.options.bfd.enabled else {"bfd": "false"}
+    group = {"bfd": "true" if underlay.options.bfd.enabled else "false", "conn_retry": str(CONNECT_S)}
     return {
         "BGP_GLOBALS": {
             VRF: {
                 "local_asn": str(device.asn),
                 "router_id": str(device.loopback),
                 "load_balance_mp_relax": "true",
+                "external_compare_router_id": "true",
                 "network_import_check": "false",
                 "keepalive": str(keepalive_s),
                 "holdtime": str(hold_s),
