@@ -14,7 +14,7 @@ from typing import Any
 
 from weft.fabric import Cluster, build_fabric
 from weft.lab import Lab, lab_plan
-from weft.lab.frr_backend import designed_sets, wait_converged
+from weft.lab.frr_backend import FrrBackend, designed_sets, wait_converged
 from weft.underlay import Underlay, build_underlay
 
 
@@ -34,7 +34,7 @@ def main() -> int:
     asked = read.parse_args()
     underlay = underlay_of(asked.leaves, asked.spines, asked.bgp)
     begun = time.perf_counter()
-    with Lab.up(lab_plan(underlay), "frr", family="wbench") as lab:
+    with Lab.up(lab_plan(underlay), FrrBackend(0), family="wbench") as lab:
         up_s = time.perf_counter() - begun
         wait_converged(lab, 60)
         took_s = time.perf_counter() - begun

@@ -23,10 +23,15 @@ if TYPE_CHECKING:
 
 Sets = dict[tuple[str, str], frozenset[str]]  # (switch, destination switch): the ports that it sends by
 _POLL_s = 0.1
+SETTLE_s = 60.0  # a dozen switches take four seconds alone on two cores; those of a busy machine several times that
 
 
 class FrrBackend:
     """eBGP and BFD as designed, over the lab's links."""
+
+    def __init__(self, settle_s: float = SETTLE_s) -> None:
+        """Wait so long for all routes when a lab is brought up; 0 not to wait, and to call `wait_converged` later."""
+        self.settle_s = settle_s
 
     name = "frr"
     kernel_switches = False  # zebra gives the ports their addresses
@@ -37,10 +42,10 @@ class FrrBackend:
         return lacking(["root", "namespaces", "veth", "tbf", "nexthops", "hash", "frr"])
 
     def start(self, lab: Lab) -> None:
-        """Start and configure the daemons of every switch, all switches side by side. BGP then needs seconds.
+        """Start and configure the daemons of every switch, all side by side, and wait until all routes are there.
 
         Raises:
-            InfeasibleError: a daemon does not start, or refuses the configuration.
+            InfeasibleError: a daemon does not start, or refuses the configuration, or a route does not come.
         """
         underlay = lab.underlay
         folders = {switch.name: folder_of(lab, switch.name) for switch in lab.plan.switches}
@@ -49,6 +54,8 @@ class FrrBackend:
         for daemon in daemons.DAEMONS:
             self._everywhere(lab, daemon, {name: daemons.command(daemon, at) for name, at in folders.items()})
         self._everywhere(lab, "vtysh", {name: daemons.configure(at) for name, at in folders.items()})
+        if self.settle_s:
+            lab.note("routes settled", after_s=round(wait_converged(lab, self.settle_s), 3))
 
     def stop(self, lab: Lab) -> None:
         """End the daemons."""
