@@ -34,8 +34,8 @@ def command(daemon: str, folder: Path) -> list[str]:
     line += ["-i", str(folder / f"{daemon}.pid"), "--vty_socket", str(folder), "-P", "0"]  # 0: no telnet
     line += ["--log", f"file:{folder / daemon}.log"]
     if daemon == "bfdd":
-        line += ["--bfdctl", str(folder / "bfdd.sock")]
-    return [*_first(), *line]
+        return [*_first(), *line, "--bfdctl", str(folder / "bfdd.sock")]
+    return line
 
 
 def configure(folder: Path) -> list[str]:
@@ -157,8 +157,12 @@ def _is_daemon(pid: int) -> bool:
 
 @cache
 def _first() -> tuple[str, ...]:
-    """Return what puts a daemon before ordinary processes, where that is allowed: BFD's timers are short, and on a busy
-    machine a daemon that must wait for the processor looks like one that is dead."""
+    """Return what puts a daemon before ordinary processes, where that is allowed.
+
+    It is for bfdd alone: its timers are short, and one that must wait for the processor looks like one that is dead. Put
+    before others as well, zebra and bgpd keep it waiting while they work on many routes; it then takes sessions down,
+    which makes more work, and on two cores with a dozen switches that may never end.
+    """
     if shutil.which("chrt") is None:
         return ()
     tried = subprocess.run(["chrt", "-r", "1", "true"], capture_output=True)
