@@ -159,9 +159,9 @@ def _is_daemon(pid: int) -> bool:
 def _first() -> tuple[str, ...]:
     """Return what puts a daemon before ordinary processes, where that is allowed.
 
-    It is for bfdd alone: its timers are short, and one that must wait for the processor looks like one that is dead. Put
-    before others as well, zebra and bgpd keep it waiting while they work on many routes; it then takes sessions down,
-    which makes more work, and on two cores with a dozen switches that may never end.
+    It is for bfdd alone: its timers are short, and one that must wait for the processor looks like one that is dead.
+    Put before others as well, zebra and bgpd keep it waiting while they work on many routes; it then takes sessions
+    down, which makes more work, and on two cores with a dozen switches that may never end.
     """
     if shutil.which("chrt") is None:
         return ()
