@@ -48,10 +48,7 @@ def main(cycles: int = 50) -> int:
         clean(FAMILY)
         left += len(namespace.listed(f"{FAMILY}-")) + len(states.runs(FAMILY))
         left += sum(_lives(pid) for pid in inside)
-    print(
-        f"{cycles} cycles: {found} namespaces found after kills; "
-        f"{left} namespaces, processes and files left by clearing"
-    )
+    print(f"{cycles} cycles: {found} namespaces found after kills; {left} namespaces, processes, files left over")
     return 1 if left else 0
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from functools import partial
 from pathlib import Path
 
-from weft.fabric import build_fabric, load_cluster
+from weft.fabric import Cluster, build_fabric, load_cluster
 from weft.lab import Lab, LabPlan, lab_plan, namespace
 from weft.lab.netlink.links import counters
 from weft.underlay import build_underlay
@@ -80,3 +81,63 @@ def sent(lab: Lab) -> dict[tuple[str, str], int]:
             if index in names:
                 found[node.name, names[index]] = count.transmit_packets
     return found
+
+
+def small_leaf_spine() -> LabPlan:
+    """Four hosts, two leaves, two spines."""
+    spec = {
+        "nodes": 4,
+        "node": {"accelerator": "h100_sxm", "accelerators": 1, "nic": "cx5", "nics": 1},
+        "scale_out": {
+            "topology": "leaf_spine",
+            "protocol": "roce",
+            "switch": "bcm_tomahawk3",
+            "leaf_nodes": 2,
+            "bundle": 1,
+        },
+    }
+    return lab_plan(build_underlay(build_fabric(Cluster.model_validate(spec))))
+
+
+def received(receiver: socket.socket, count: int, wait_s: float = 3.0) -> int:
+    """How many datagrams arrive, of so many expected."""
+    receiver.settimeout(wait_s)
+    for number in range(count):
+        try:
+            receiver.recv(2000)
+        except TimeoutError:
+            return number
+    return count
+
+
+def transfer(lab: Lab, source: str, destination: str, data: bytes) -> bytes:
+    """Send bytes over TCP and return what arrives."""
+    address = (lab.plan.node(destination).ports[0].address, 7001)
+    got = b""
+    with (
+        socket_in(lab, destination, socket.SOCK_STREAM) as server,
+        socket_in(lab, source, socket.SOCK_STREAM) as sender,
+    ):
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(address)
+        server.listen(1)
+        sender.settimeout(20)
+        sender.connect(address)
+        taken, _ = server.accept()
+        taken.settimeout(20)
+        sending = threading.Thread(target=lambda: (sender.sendall(data), sender.shutdown(socket.SHUT_WR)))
+        sending.start()
+        with taken:
+            while part := taken.recv(1 << 20):
+                got += part
+        sending.join()
+    return got
+
+
+def one_switch() -> LabPlan:
+    """Three hosts on one switch."""
+    node = {"accelerator": "h100_sxm", "accelerators": 1, "nic": "cx5", "nics": 1}
+    scale_out = {"topology": "leaf_spine", "protocol": "roce", "switch": "bcm_tomahawk3"}
+    return lab_plan(
+        build_underlay(build_fabric(Cluster.model_validate({"nodes": 3, "node": node, "scale_out": scale_out})))
+    )

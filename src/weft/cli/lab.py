@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ def up(
     rate: Annotated[str, typer.Option(help="of the fastest host port; all others in proportion")] = "100Mb/s",
     backend: Annotated[str, typer.Option(help="what forwards: kernel, frr, ovs or uml")] = "kernel",
     mtu: Annotated[int, typer.Option(min=576, max=9216, help="of every port, bytes")] = 1500,
+    delay: Annotated[bool, typer.Option(help="hold packets back on links between sites")] = True,
     as_json: _Json = False,
 ) -> None:
     """Bring a cluster's compute network up: a namespace a host and switch, a shaped link a cable. It stays up."""
@@ -42,13 +44,13 @@ def up(
     from weft.units import RATE, parse
 
     underlay = build_underlay(build_fabric(load_cluster(cluster)))
-    plan = lab_plan(underlay, parse(rate, RATE), mtu=mtu, source=str(cluster.resolve()))
+    plan = lab_plan(underlay, parse(rate, RATE), mtu=mtu, delays=delay, source=str(cluster.resolve()))
     began_s = time.monotonic()
     with interruptible():
         lab = Lab.up(plan, backend, detach=True)
     took_s = time.monotonic() - began_s
-    typer.echo(to_json(status_of(lab, 0.05) | {"up_s": took_s}) if as_json else views.up_text(lab, took_s))
-    lab.close()
+    with closing(lab):
+        typer.echo(to_json(status_of(lab, 0.05) | {"up_s": took_s}) if as_json else views.up_text(lab, took_s))
 
 
 @app.command("status", epilog=f"Example: weft lab status --json  {_CODES}")
@@ -59,10 +61,9 @@ def status(run: _Run = None, as_json: _Json = False) -> None:
     from weft.lab.status import status as status_of
     from weft.report.machine import to_json
 
-    lab = Lab.attach(run)
-    found = status_of(lab)
-    typer.echo(to_json(found) if as_json else views.status_text(lab, found))
-    lab.close()
+    with closing(Lab.attach(run)) as lab:
+        found = status_of(lab)
+        typer.echo(to_json(found) if as_json else views.status_text(lab, found))
 
 
 app.add_typer(fail, name="fail")
@@ -85,9 +86,8 @@ def path(
     from weft.lab.predict import path as path_of
     from weft.report.machine import to_json
 
-    lab = Lab.attach(run)
-    found = path_of(lab, flow_between(lab, source, destination, protocol, from_port, to_port))
-    lab.close()
+    with closing(Lab.attach(run)) as lab:
+        found = path_of(lab, flow_between(lab, source, destination, protocol, from_port, to_port))
     if as_json:
         hops = [{"node": node, "port": port} for node, port in found]
         typer.echo(to_json({"schema": "weft.lab.path/1", "run": lab.run, "hops": hops}))
@@ -117,10 +117,9 @@ def record(
     seconds, step_s = parse(duration, DURATION), parse(interval, DURATION)
     if format not in FORMATS:
         raise UnknownName("table format", format, FORMATS, field="--format")
-    lab = Lab.attach(run)
-    with Sampler(lab, interval_s=step_s, keep=max(1, int(seconds / max(step_s, 1e-3)) + 2)) as sampler:
+    keep = max(1, int(seconds / max(step_s, 1e-3)) + 2)
+    with closing(Lab.attach(run)) as lab, Sampler(lab, interval_s=step_s, keep=keep) as sampler:
         time.sleep(seconds)
-    lab.close()
     files = [str(file) for file in write_tables(output, sampler.tables(), format=format)]
     taken = len(sampler.samples()[0])
     if as_json:
@@ -141,17 +140,12 @@ def metrics(
     from weft.lab import Lab
     from weft.lab.telemetry import Sampler, serve
 
-    lab = Lab.attach(run)
-    sampler = Sampler(lab, keep=1)
-    try:
+    with closing(Lab.attach(run)) as lab, closing(Sampler(lab, keep=1)) as sampler:
         if port is None:
             typer.echo(sampler.metrics(), nl=False)
         else:
             typer.echo(f"lab {lab.run} at http://{address}:{port}/metrics", err=True)
             serve(sampler.metrics, port, address)
-    finally:
-        sampler.close()
-        lab.close()
 
 
 @app.command("down", epilog=f"Example: weft lab down  {_CODES}")
@@ -159,17 +153,16 @@ def down(run: _Run = None, as_json: _Json = False) -> None:
     """Take a lab down: its processes, namespaces, links, routes and files."""
     import time
 
-    from weft.lab import Lab
+    from weft.lab.lab import take_down
     from weft.report.machine import to_json
 
     began_s = time.monotonic()
-    lab = Lab.attach(run)
-    lab.down()
+    gone = take_down(run)
     took_s = time.monotonic() - began_s
     if as_json:
-        typer.echo(to_json({"schema": "weft.lab.down/1", "run": lab.run, "down_s": took_s}))
+        typer.echo(to_json({"schema": "weft.lab.down/1", "run": gone, "down_s": took_s}))
     else:
-        typer.echo(f"lab {lab.run} is down, in {took_s:.2f} s")
+        typer.echo(f"lab {gone} is down, in {took_s:.2f} s")
 
 
 @app.command("clean", epilog=f"Example: weft lab clean  {_CODES}")

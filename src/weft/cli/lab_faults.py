@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -115,11 +116,8 @@ def _stop(name: str, role: str, run: str | None) -> None:
 def _do(run: str | None, work: Callable[[Lab], None], done: str) -> None:
     from weft.lab import Lab
 
-    lab = Lab.attach(run)
-    try:
+    with closing(Lab.attach(run)) as lab:
         work(lab)
-    finally:
-        lab.close()
     typer.echo(f"lab {lab.run}: {done}")
 
 

@@ -26,7 +26,7 @@ def up_text(lab: Lab, took_s: float) -> str:
     )
     first = plan.hosts[0]
     facts = [("rate", rate_text(plan)), ("packets", f"MTU {plan.mtu}, a port queues {plan.queue_bytes // 1024} KiB")]
-    facts += [("delay", delay_text(plan))] if delay_text(plan) else []
+    facts += [("delay", delay_text(lab))] if delay_text(lab) else []
     after = [
         "weft lab status",
         f"ip netns exec {lab.namespace(first.name)} ip address",
@@ -43,12 +43,14 @@ def rate_text(plan: LabPlan) -> str:
     return f"{format_rate(fastest)} for the design's {design}: 1 s of the design takes {plan.dilation:,.4g} s"
 
 
-def delay_text(plan: LabPlan) -> str:
-    """Say what becomes of long links' delays; "" where there are none."""
-    longest_s = max(link.delay_s for link in plan.links)
-    if not longest_s:
+def delay_text(lab: Lab) -> str:
+    """Say what becomes of the delay of long links; "" where there are none."""
+    sites = [link for link in lab.plan.links if link.delay_s]
+    if not sites:
         return ""
-    return f"long links' delay of up to {format_duration(longest_s)} (dilated) is not emulated"
+    how = "emulated" if lab.delays_run() else "not emulated: the program that holds packets back has ended"
+    longest = format_duration(max(link.delay_s for link in sites))
+    return f"{_counted(len(sites), 'long link')} of up to {longest} one way, in the lab's time; {how}"
 
 
 def status_text(lab: Lab, found: dict[str, Any]) -> str:
@@ -73,7 +75,7 @@ def status_text(lab: Lab, found: dict[str, Any]) -> str:
         Column("waiting", right=True),
         Column("state"),
     ]
-    facts = [("rate", rate_text(plan))] + ([("delay", delay_text(plan))] if delay_text(plan) else [])
+    facts = [("rate", rate_text(plan))] + ([("delay", delay_text(lab))] if delay_text(lab) else [])
     head = f"lab {lab.run}: {plan.name}, {lab.backend.name} backend, namespaces {lab.prefix}*\n{pairs(facts, indent=2)}"
     hosts = [
         (host["name"], ", ".join(f"{port} {address}" for port, address in host["addresses"].items()))
@@ -88,7 +90,7 @@ def status_text(lab: Lab, found: dict[str, Any]) -> str:
 def probe_text(found: Sequence[Capability]) -> str:
     """What the machine can do, and what to do about the rest."""
     rows = [(one.key, one.what, "yes" if one.there else "no", "" if one.there else one.remedy) for one in found]
-    return table([Column("name"), Column("what"), Column("here"), Column("needs", shrinks=True)], rows)
+    return table([Column("name"), Column("what"), Column("here"), Column("what to do", shrinks=True)], rows)
 
 
 def cleared_text(found: Iterable[Cleared]) -> str:

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from weft.errors import ConfigError
 from weft.lab import namespace, node_setup
+from weft.lab.backend import Told
 from weft.lab.kernel_southbound import restore_port
 from weft.lab.lab import Lab
 from weft.lab.netlink import Message
@@ -22,7 +23,10 @@ _LEAST_SHARE = 0.001
 
 def cut(lab: Lab, link: LabLink) -> None:
     """Cut a cable: both ends lose carrier, and both kernels forget the routes by it."""
-    lab.sockets[link.b].do([set_link(lab.index(link.b, link.b_port), link.b_port, up=False)])
+    # One end down takes the other's carrier; through a long link's glass that does not show.
+    for node, port in _both(link) if link.delay_s else _both(link)[1:]:
+        lab.sockets[node].do([set_link(lab.index(node, port), port, up=False)])
+    _tell(lab, [link])
     lab.note("link cut", **_ends(link))
 
 
@@ -74,6 +78,11 @@ def stop_node(lab: Lab, node: LabNode) -> None:
     """Take a node off the network, all its ports at once. Of a host, all processes end at once as well."""
     messages = [set_link(node.index(place), port.name, up=False) for place, port in enumerate(node.ports)]
     lab.sockets[node.name].do(messages)
+    for link in lab.plan.long_links:
+        if node.name in (link.a, link.b):
+            far, port = _both(link)[link.a == node.name]
+            lab.sockets[far].do([set_link(lab.index(far, port), port, up=False)])
+    _tell(lab, [link for link in lab.plan.links if node.name in (link.a, link.b)])
     if node.role == "host":
         for pid in namespace.processes([lab.namespace(node.name)]):
             with suppress(ProcessLookupError):
@@ -109,6 +118,14 @@ def _heal(lab: Lab, links: Iterable[LabLink]) -> None:
             restore_port(lab, name, port)
         else:
             lab.backend.restore(lab, name, port)
+
+
+def _tell(lab: Lab, links: Iterable[LabLink]) -> None:
+    """Tell switches that cannot see it that links are down."""
+    if isinstance(lab.backend, Told):
+        for node, port in (end for link in links for end in _both(link)):
+            if lab.plan.by_name[node].role == "switch":
+                lab.backend.lost(lab, node, port)
 
 
 def _shaped(lab: Lab, node: LabNode, port: str, share: float) -> Message:

@@ -12,14 +12,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from types import TracebackType
 from typing import Any
 
-from weft.errors import ConfigError, WeftError
-from weft.lab import namespace, node_setup
+from weft.errors import ConfigError, InfeasibleError, WeftError
+from weft.lab import long_links, namespace, node_setup
 from weft.lab import state as states
 from weft.lab.backend import Backend, backend_of
 from weft.lab.clearing import clear
@@ -82,21 +82,18 @@ class Lab:
         Raises:
             ConfigError: there is none, or several and none was named, or it is not up.
         """
-        if run is None:
-            known = states.runs(family)
-            if not known:
-                raise ConfigError("no lab is up on this machine; begin with: weft lab up CLUSTER")
-            if len(known) > 1:
-                raise ConfigError(f"{len(known)} labs are up: {', '.join(known)}; name one with --run")
-            run = known[0]
-        state = states.read_state(run)
+        state = states.find_state(run, family)
         if state.phase != "up":
-            raise ConfigError(f"lab {run} is {state.phase}, not up; if nobody works on it, run: weft lab clean")
+            raise ConfigError(f"lab {state.run} is {state.phase}, not up; if nobody works on it, run: weft lab clean")
         plan = LabPlan.from_dict(state.plan)
-        sockets = {
-            node.name: namespace.within(state.prefix + node.name, partial(Netlink, node.name)) for node in plan.nodes
-        }
-        return cls(state, plan, backend_of(state.backend), sockets)
+        lab = cls(state, plan, backend_of(state.backend), {})
+        try:
+            for node in plan.nodes:
+                lab.sockets[node.name] = namespace.within(lab.namespace(node.name), partial(Netlink, node.name))
+        except InfeasibleError as error:
+            lab.close()
+            raise ConfigError(f"lab {lab.run} is damaged ({error}); run: weft lab down --run {lab.run}") from None
+        return lab
 
     def __enter__(self) -> Lab:
         return self
@@ -153,8 +150,16 @@ class Lab:
             UnknownName: no such node.
             InfeasibleError: no such program.
         """
-        environment = dict(options.pop("env", None) or os.environ) | {MARKER: self.run}
+        environment = self.environment(options.pop("env", None))
         return namespace.spawn(self.namespace(node), command, env=environment, **options)
+
+    def delays_run(self) -> bool:
+        """Return whether packets on long links are held back now, as the plan has it."""
+        return bool(self.plan.long_links) and long_links.runs(self.prefix + long_links.NAME)
+
+    def environment(self, given: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return an environment, default this process's, with the mark by which the lab's processes are found."""
+        return dict(given or os.environ) | {MARKER: self.run}
 
     def note(self, what: str, **more: object) -> None:
         """Add a line to the log of events that ``weft lab status`` shows."""
@@ -185,6 +190,8 @@ class Lab:
             )
             for node in self.plan.nodes
         }
+        if self.plan.long_links:
+            settings[self.prefix + long_links.NAME] = {"ipv6/conf/default/disable_ipv6": 1}
         inodes: dict[str, int] = {}
 
         def furnish(name: str) -> Netlink:
@@ -192,13 +199,18 @@ class Lab:
             inodes[name] = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
             return Netlink(name.removeprefix(self.prefix))
 
+        made: dict[str, Netlink] = {}
         try:
-            for name, socket in namespace.create(settings, furnish).items():
-                self.sockets[name.removeprefix(self.prefix)] = socket
+            made = {name.removeprefix(self.prefix): it for name, it in namespace.create(settings, furnish).items()}
+            self.sockets.update({node.name: made[node.name] for node in self.plan.nodes})
             self._make_links({name.removeprefix(self.prefix): handle for name, handle in inodes.items()})
         finally:
             for handle in inodes.values():
                 os.close(handle)
+        if self.plan.long_links:
+            with contextlib.closing(made[long_links.NAME]) as glass:
+                glass.do(long_links.set_up(self.plan.long_links))
+            long_links.start(self.prefix + long_links.NAME, self.plan.long_links, self.environment())
         for node in self.plan.nodes:
             self.sockets[node.name].do(list(node_setup.set_up(self.plan, node, forwards=forwards[node.name])))
         for host in self.plan.hosts:
@@ -206,6 +218,8 @@ class Lab:
         self.backend.start(self)
 
     def _make_links(self, handles: dict[str, int]) -> None:
+        long = {link: number for number, link in enumerate(self.plan.long_links)}
+
         def end(node: str, port: str) -> End:
             found = self.plan.by_name[node]
             place = found.place(port)
@@ -213,10 +227,31 @@ class Lab:
 
         messages: dict[str, list[Any]] = {}
         for link in self.plan.links:
-            made = make_veth(end(link.a, link.a_port), end(link.b, link.b_port), self.plan.mtu)
-            messages.setdefault(link.a, []).append(made)
+            lower, upper = end(link.a, link.a_port), end(link.b, link.b_port)
+            pairs = [(lower, upper)]
+            if link in long:
+                glass = handles[long_links.NAME]
+                pairs = [(end, long_links.middle(long[link], end is upper, glass)) for end in (lower, upper)]
+            made = [make_veth(*pair, self.plan.mtu) for pair in pairs]
+            messages.setdefault(link.a, []).extend(made)
         for node, mine in messages.items():
             self.sockets[node].do(mine)
+
+
+def take_down(run: str | None = None, *, family: str = states.FAMILY) -> str:
+    """Take down a lab that another process brought up, whatever state it is in; return its run.
+
+    Raises:
+        ConfigError: there is none, or several and none was named, or a living process is bringing it up or down.
+    """
+    state = states.find_state(run, family)
+    if state.phase != "up" and state.owner is not None and state.owner.alive():
+        raise ConfigError(f"lab {state.run} is {state.phase}, and process {state.owner.pid} is about it")
+    try:
+        Lab.attach(state.run).down()
+    except ConfigError:  # half of it is gone
+        clear(state.run, state.prefix)
+    return state.run
 
 
 @contextlib.contextmanager

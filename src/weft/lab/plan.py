@@ -88,7 +88,7 @@ class LabLink:
         a, a_port, b, b_port: its ends.
         rate_Bps: each way, in the lab.
         design_rate_Bps: each way, in the design.
-        delay_s: one way, in the lab's dilated time; 0 but of long-haul links.
+        delay_s: one way, in the lab's dilated time; 0 but of long links that are to have it.
     """
 
     a: str
@@ -140,6 +140,11 @@ class LabPlan:
     def switches(self) -> tuple[LabNode, ...]:
         """Those that forward."""
         return tuple(node for node in self.nodes if node.role == Role.SWITCH.value)
+
+    @cached_property
+    def long_links(self) -> tuple[LabLink, ...]:
+        """Links with a delay of their own."""
+        return tuple(link for link in self.links if link.delay_s)
 
     def node(self, name: str) -> LabNode:
         """Return a node by hostname, or by the fabric's name with slashes.

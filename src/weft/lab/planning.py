@@ -23,6 +23,7 @@ def lab_plan(
     *,
     mtu: int = 1500,
     queue_bytes: int = 512 * 1024,
+    delays: bool = True,
     source: str = "",
 ) -> LabPlan:
     """Return what a lab of a design consists of.
@@ -34,6 +35,7 @@ def lab_plan(
         rate_Bps: what the design's fastest host port gets in the lab; default 100 Mbit/s.
         mtu: bytes.
         queue_bytes: that may wait at a port.
+        delays: whether links between sites have their delay, as much longer as rates are slower.
         source: the cluster file.
 
     Raises:
@@ -61,7 +63,7 @@ def lab_plan(
         )
         for device in underlay.devices
     )
-    links = tuple(_links(underlay, dilation))
+    links = tuple(_links(underlay, dilation, delays))
     return LabPlan(underlay.fabric.name, nodes, links, dilation, mtu, queue_bytes, source=source, underlay=underlay)
 
 
@@ -105,9 +107,9 @@ def _port(underlay: Underlay, port: Port, dilation: float) -> LabPort:
     )
 
 
-def _links(underlay: Underlay, dilation: float) -> Iterator[LabLink]:
+def _links(underlay: Underlay, dilation: float, delays: bool) -> Iterator[LabLink]:
     for port, other in _pairs(underlay):
-        delay_s = _delay_s(underlay, port) * dilation
+        delay_s = _delay_s(underlay, port) * dilation if delays else 0.0
         a, b = underlay.devices[port.device].hostname, underlay.devices[other.device].hostname
         yield LabLink(a, port.name, b, other.name, port.rate_Bps / dilation, port.rate_Bps, delay_s)
 

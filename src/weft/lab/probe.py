@@ -25,7 +25,7 @@ from weft.lab.netlink.queues import netem, shape, silence
 from weft.lab.netlink.routes import set_route
 
 _NEW_NET = 0x40000000
-_KERNEL = "a Linux kernel of 5.14 or newer with"
+_KERNEL = "needs a Linux kernel of 5.14 or newer with"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,13 @@ _FILES: dict[str, tuple[str, tuple[str, ...], str]] = {
     "frr": ("FRR: zebra, bgpd, bfdd", ("/usr/lib/frr/zebra", "/usr/lib/frr/bgpd", "/usr/lib/frr/bfdd"), "frr"),
     "ovs": ("Open vSwitch", ("ovs-vswitchd", "ovsdb-server", "ovs-ofctl", "ovsdb-tool"), "openvswitch-switch"),
     "uml": ("User-Mode Linux", ("linux.uml", "/usr/lib/uml/modules"), "user-mode-linux"),
+    "tun": ("TUN devices", ("/dev/net/tun",), "kmod, then modprobe tun"),
     "iproute2": ("ip and tc", ("ip", "tc"), "iproute2"),
     "iperf3": ("iperf3", ("iperf3",), "iperf3"),
     "mpirun": ("Open MPI", ("mpirun",), "openmpi-bin"),
 }
 _KERNEL_FEATURES: dict[str, tuple[str, str]] = {
-    "root": ("root, with CAP_SYS_ADMIN", "run it as root, such as with sudo"),
+    "root": ("root rights (CAP_SYS_ADMIN)", "run it as root, such as with sudo"),
     "namespaces": ("network namespaces", f"{_KERNEL} CONFIG_NET_NS; in a container, one that is privileged"),
     "veth": ("veth pairs", f"{_KERNEL} CONFIG_VETH (modprobe veth)"),
     "tbf": ("token bucket shaping", f"{_KERNEL} CONFIG_NET_SCH_TBF (modprobe sch_tbf)"),
@@ -80,7 +81,7 @@ def lacking(keys: Iterable[str]) -> list[str]:
     wanted = set(keys)
     missing = [capability for capability in probe() if capability.key in wanted and not capability.there]
     basic = [capability for capability in missing if capability.key in ("root", "namespaces")]
-    return [f"no {capability.what} (needs {capability.remedy})" for capability in (basic[:1] or missing)]
+    return [f"no {capability.what}: {capability.remedy}" for capability in (basic[:1] or missing)]
 
 
 def _has(name: str) -> bool:

@@ -74,7 +74,7 @@ def status(lab: Lab, watch_s: float = 0.25) -> dict[str, Any]:
         "run": lab.run,
         "backend": lab.backend.name,
         "time_dilation": plan.dilation,
-        "delay_emulated": False,
+        "delays_emulated": lab.delays_run(),
         "hosts": [
             {
                 "name": node.name,
