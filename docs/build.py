@@ -23,7 +23,10 @@ from weft.cli.file_schemas import KINDS, file_schema
 ROOT = Path(__file__).resolve().parent.parent
 TOURS = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("validation", "fluid", "packet", "packet-fabric", "explain", "calibration")),
+    *(
+        f"docs/{name}.md"
+        for name in ("validation", "fluid", "packet", "packet-fabric", "explain", "calibration", "export")
+    ),
 )
 _CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
