@@ -19,13 +19,13 @@ def read_sonic(text: str) -> DeviceFacts:
     """
     try:
         tables = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotReadable(f"it is not JSON: {error}") from None
     if not isinstance(tables, dict) or not all(isinstance(rows, dict) for rows in tables.values()):
         raise NotReadable("it is not a set of tables")
     try:
         return _facts(tables)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
         raise NotReadable(f"a table is not of SONiC's form: {error}") from None
 
 
@@ -79,7 +79,7 @@ class _Ports:
             addresses=frozenset(self.addresses.get(name, {})),
             mtu=int(row["mtu"]) if "mtu" in row else None,
             speed_mbps=int(row["speed"]) if "speed" in row else None,
-            pfc=qos.get("pfc_enable") or None,
+            pfc=str(qos.get("pfc_enable") or "") or None,
             classes=self._classes(qos),
             marks=dict(self._marks(name)),
             headroom_bytes=dict(self._headroom(name)),
