@@ -16,7 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("weft.cli.bench", "The table nccl-tests prints, predicted."),
     "packet": ("weft.cli.packet", "Flows through a network packet by packet; reads htsim's files."),
     "fabric": ("weft.cli.fabric", "A cluster's network: show, bom, cable, check, plan, export."),
-    "lab": ("weft.cli.lab", "The network on real Linux, on this machine: up, status, fail, heal, down."),
+    "lab": ("weft.cli.lab", "A cluster on real Linux, on this machine: up, fail, heal, down."),
     "compare": ("weft.cli.compare", "Clusters side by side: size, cost, power, and a job on each."),
     "catalog": ("weft.cli.catalog", "Parts, and where their numbers come from: list, show, search."),
     "validate": ("weft.cli.validate", "Predictions against published measurements, or your own."),
