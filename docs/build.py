@@ -21,7 +21,13 @@ from weft.cli import main
 from weft.cli.file_schemas import KINDS, file_schema
 
 ROOT = Path(__file__).resolve().parent.parent
-TOURS = ("README.md", "docs/validation.md", "docs/fluid.md", "docs/packet.md", "docs/explain.md", "docs/calibration.md")
+TOURS = (
+    "README.md",
+    *(
+        f"docs/{name}.md"
+        for name in ("validation", "fluid", "packet", "packet-fabric", "explain", "calibration", "export")
+    ),
+)
 _CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
 

@@ -39,3 +39,10 @@ def weft(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 def root() -> Path:
     """The repository."""
     return ROOT
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each file on one worker, which makes its fixtures once, and the lab on one, as its tests share a machine."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        item.add_marker(pytest.mark.xdist_group("lab" if folder == "lab" else str(item.path)))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING
 
 from weft.engines.executor import Progress
 from weft.engines.scenario import Scenario, load_scenario
 from weft.engines.step import run_step
+from weft.errors import ConfigError
 from weft.fabric import Cluster, build_fabric, load_cluster
 from weft.fabric.routing_options import Routing
 from weft.files import located, read_model
 from weft.result import Result
 from weft.workload.spec import Job
+
+if TYPE_CHECKING:
+    from weft.engines.packet.transport import Transport
 
 
 def load_job(path: str | os.PathLike[str]) -> Job:
@@ -34,19 +39,24 @@ def simulate(
     routing: Routing | None = None,
     watch: bool = False,
     progress: Progress | None = None,
+    transport: Transport | str | None = None,
 ) -> Result:
     """Simulate one optimizer step of a training job on a cluster.
 
     Args:
         cluster: a cluster, or the path of a cluster file.
         job: a job, or the path of a job file.
-        engine: what times transfers; ``"analytic"`` is the closed form, ``"fluid"`` shares the links of real paths.
+        engine: what times transfers; ``"analytic"`` is the closed form, ``"fluid"`` shares the links of real paths,
+            ``"packet"`` sends packets over them.
         fold: let one stand for all that behave alike, and leave out micro-batches that only repeat the pipeline's
             steady state (the answer is the same).
-        scenario: faults, slow hosts, traffic of others and other jobs, or the path of a scenario file; fluid only.
-        routing: how flows find their way, instead of what the cluster file says; fluid only.
+        scenario: faults, slow hosts, traffic of others and other jobs, or the path of a scenario file; fluid and
+            packet.
+        routing: how flows find their way, instead of what the cluster file says; fluid and packet.
         watch: also tell how links were used (``Result.links``), which takes another run; fluid only.
         progress: told (operations done, of how many) every so often.
+        transport: how hosts and switches treat packets, or the name of such (`weft.engines.packet.presets`); packet
+            only.
 
     Raises:
         ConfigError: a file or a combination of them is wrong.
@@ -58,6 +68,8 @@ def simulate(
     if scenario is not None and not isinstance(scenario, Scenario):
         scenario = load_scenario(scenario)
     fabric = build_fabric(cluster_spec)
+    if transport is not None and engine != "packet":
+        raise ConfigError(f"the {engine} engine has no packets; use engine='packet'", field="transport")
     with located(scenario or Scenario()), located(job_spec):
         run = run_step(
             fabric,
@@ -68,5 +80,14 @@ def simulate(
             routing=routing,
             watch=watch,
             progress=progress,
+            transport=_transport(transport),
         )
-    return Result(fabric, run, time.perf_counter() - started, scenario or Scenario(), routing)
+    return Result(fabric, run, time.perf_counter() - started, scenario or Scenario(), routing, transport)
+
+
+def _transport(given: Transport | str | None) -> Transport | None:
+    if not isinstance(given, str):
+        return given
+    from weft.engines.packet.inputs import transport_of
+
+    return transport_of(given)

@@ -20,12 +20,15 @@ from weft.fabric import Fabric
 from weft.fabric.routing_options import Routing
 from weft.report.html import card
 from weft.report.links import link_tables, links_as_data
+from weft.report.packet_runs import packets_as_data
 from weft.report.perfetto import Counter, Slice
 from weft.report.simulation import headline
 from weft.report.timeline import link_counters, step_slices, step_tables
 
 if TYPE_CHECKING:
     from weft.engines.fluid.link_use import LinkUse
+    from weft.engines.packet.outcome import Outcome
+    from weft.engines.packet.transport import Transport
     from weft.explain import Explanation
     from weft.explain.changes import Progress
 
@@ -42,6 +45,7 @@ class Result:
         wall_s: how long the simulation took.
         scenario: what happened meanwhile.
         routing: how flows found their way, where that was said beside the cluster file.
+        transport: how packets were treated, or its name, where that was said.
     """
 
     fabric: Fabric
@@ -49,6 +53,7 @@ class Result:
     wall_s: float
     scenario: Scenario = field(default_factory=Scenario)
     routing: Routing | None = None
+    transport: Transport | str | None = None
 
     @property
     def step_time_s(self) -> float:
@@ -101,6 +106,11 @@ class Result:
         return self.run.links
 
     @cached_property
+    def packets(self) -> Outcome | None:
+        """What became of flows, packets and ports; None unless the packet engine ran the step."""
+        return None if self.run.packet is None else self.run.packet.outcome()
+
+    @cached_property
     def held_up(self) -> dict[str, Any]:
         """Which links held the step up, whose flows met there, and what would help: each tried in a run of its own.
 
@@ -149,6 +159,8 @@ class Result:
                 f"{self.run.fluid.prepared.carrier.reducers.refused:,} communicators do without in-network reduction: "
                 "the switches have no room for more"
             )
+        if self.packets is not None:
+            found += self.packets.settings.transport.hazards
         unused = self.fabric.accelerators - self.run.plan.mapping.ranks
         if unused:
             found.append(
@@ -162,6 +174,8 @@ class Result:
         bound, entry, exposed_s = self.bottleneck
         memory, cost = run.memory, self.per_trillion_tokens
         watched = {} if self.links is None else {"links": links_as_data(self.links)}
+        if self.packets is not None:
+            watched["packet"] = packets_as_data(self.packets, self.transport)
         return {
             "schema": SCHEMA,
             "engine": run.engine.name,
@@ -219,6 +233,8 @@ class Result:
             inputs += self.scenario.model_dump_json()
         if self.routing is not None:
             inputs += self.routing.model_dump_json()
+        if self.transport is not None:
+            inputs += str(self.transport)
         return {
             "version": __version__,
             "inputs_sha256": hashlib.sha256(inputs.encode()).hexdigest(),
@@ -243,6 +259,7 @@ class Result:
             "costs": {name: list(values) for name, values in lines.items()},
             "provenance": {name: [str(value)] for name, value in self.provenance().items()},
             **({} if self.links is None else link_tables(self.links)),
+            **({} if self.packets is None else self.packets.tables()),
         }
 
     def __repr__(self) -> str:

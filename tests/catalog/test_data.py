@@ -194,10 +194,10 @@ def test_loading_every_kind_is_fast_and_one_kind_reads_one_file() -> None:
         "assert set(cat._documents) == {'accelerators'}, cat._documents\n"
         "list(cat); print(time.process_time() - start)"
     )
-    start = time.perf_counter()
+    start = time.process_time()
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(out.stdout) < 1.0, "0.2 s on an idle machine"
-    assert time.perf_counter() - start < 30
+    assert time.process_time() - start < 30
 
 
 def test_data_files_are_in_the_package() -> None:

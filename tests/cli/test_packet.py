@@ -177,6 +177,27 @@ def test_seeds_are_run_and_averaged(weft: Weft, folder: Path, topo: Any) -> None
     assert "Means over 2 seeds" in weft("packet", folder / "permutation.cm", *topo, "--seeds", 2).out
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("-receiver_cc_only -paths 128 -linkspeed 100000 -seed 7", "--transport rccc --paths 128 --seed 7"),
+        ("-sender_cc -receiver_cc -q 30 -ecn 6 20 -log sink", "--transport both --queue-packets 30 --ecn-packets 6,20"),
+        ("-load_balancing_algo reps_legacy -cwnd 20", "--balance recycle --window-packets 20"),
+        ("-disable_trim -queue_size_bdp_factor 2 -hop_latency 3", "--queues drop --queue-bdps 2"),
+        ("-target_q_delay 9 -sack_threshold 4000", "--target-delay 9us --ack-every 4kB"),
+        ("-strat ecmp_ar -failed 1 -tiers 2", "--switch-choice shortest_queue --paths 1 --degraded 1"),
+        ("-receiver_cc_only -oversubscribed_cc", "--transport rccc --follow-marks"),
+        ("-sender_cc_algo constant -mtu 9000 -end 100000", "--control none --mtu 9000B --until 100ms"),
+    ],
+)
+def test_flags_of_htsim_mean_the_same(weft: Weft, folder: Path, topo: Any, theirs: str, ours: str) -> None:
+    args = ("packet", folder / "incast.cm", *topo, "--json")
+    read, expected = answer(weft(*args, "--htsim", theirs)), answer(weft(*args, *ours.split()))
+    for each in (read, expected):
+        each.pop("wall_s", None), each.pop("provenance", None)
+    assert read == expected
+
+
 def test_flags_change_what_they_say(weft: Weft, folder: Path, tmp_path: Path) -> None:
     one = tmp_path / "one.cm"
     one.write_text("Nodes 128\nConnections 1\n0->127 start 2000000 size 100000\n")
@@ -279,8 +300,21 @@ def test_pauses_keep_everything(weft: Weft, folder: Path, topo: Any) -> None:
         (("--seeds", 0), "--seeds"),
         (("--seed", -1), "--seed"),
         (("--degraded", -1), "--degraded"),
-        (("--rate", "100Gb/s"), "--rate: the topology file says this"),
-        (("--tiers", 2), "--tiers: the topology file says this"),
+        (("--rate", "200Gb/s"), "--rate: hosts have 100 Gb/s in"),
+        (("--tiers", 3), "--tiers: "),
+        (("--gap-packets", -1), "--gap-packets"),
+        (("--target-delay", "0s"), "--target-delay: '0s' is out of range"),
+        (("--control", "bbr"), "--control: unknown control 'bbr'"),
+        (("--htsim", "-path 8"), "--htsim: unknown flag of htsim_uec '-path'; did you mean '-paths'?"),
+        (("--htsim", "-paths"), "--htsim: -paths is followed by 1 value"),
+        (("--htsim", "-paths eight"), "--htsim: -paths: a number belongs here, read 'eight'"),
+        (("--htsim", "-paths 1e99"), "--htsim: -paths: 1e99 is out of range"),
+        (("--htsim", "-ecn 1 2.5"), "--htsim: -ecn: a whole number belongs here, read '2.5'"),
+        (("--htsim", "-sender_cc_algo dctcp"), "--htsim: -sender_cc_algo dctcp has no counterpart"),
+        (("--htsim", "-sleek"), "--htsim: -sleek has no counterpart: --gap-packets N"),
+        (("--htsim", "-tm 'a"), "--htsim: cannot be read"),
+        (("--htsim", "-paths 8", "--paths", 8), "--paths: is given here and in --htsim"),
+        (("--htsim", "-linkspeed 400000"), "--rate: hosts have 100 Gb/s in"),
         (("--hop-latency", "1us"), "--hop-latency: the topology file says this"),
         (("--trace", "absent/t.json"), "absent/t.json: cannot be written"),
         (("--metrics", "absent/m.prom"), "absent/m.prom: cannot be written"),

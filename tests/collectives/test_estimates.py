@@ -205,7 +205,7 @@ def test_an_estimate_is_cheap() -> None:
     """A training step asks for dozens; a search for millions."""
     group, library = group_of(8, 64, reduces=True), load_library()
     estimate("all_reduce", 1, group, library=library)
-    started = time.perf_counter()
+    started = time.process_time()
     for size in range(1000):
         estimate("all_reduce", float(size), group, library=library)
-    assert (time.perf_counter() - started) / 1000 < 300e-6
+    assert (time.process_time() - started) / 1000 < 300e-6

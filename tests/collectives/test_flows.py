@@ -219,9 +219,9 @@ def test_rates_of_stages_are_the_lines_rates(kind: str, library: str) -> None:
 
 def test_131072_ranks_are_quick() -> None:
     fabric = fabric_of(8, 16384, topology="fat_tree")
-    begun = time.perf_counter()
+    begun = time.process_time()
     layout = Layout.of(fabric, range(fabric.accelerators))
     stages = ALGORITHMS["hierarchical"].flows("all_reduce", layout)
-    taken = time.perf_counter() - begun
+    taken = time.process_time() - begun
     assert [len(flows) for flows in stages] == [131072] * 3
     assert taken < 3.0

@@ -11,6 +11,11 @@ from types import ModuleType
 
 import pytest
 
+from weft.drift import RULES
+from weft.export.configs.frr import frr_conf
+from weft.fabric import build_fabric, load_cluster
+from weft.underlay import build_underlay
+
 REMEDY = "run: python docs/build.py"
 
 
@@ -31,7 +36,16 @@ def test_generated_parts_are_current(build: ModuleType) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/validation.md", "docs/fluid.md", "docs/packet.md", "docs/explain.md", "docs/calibration.md"],
+    [
+        "README.md",
+        "docs/validation.md",
+        "docs/fluid.md",
+        "docs/packet.md",
+        "docs/packet-fabric.md",
+        "docs/explain.md",
+        "docs/calibration.md",
+        "docs/export.md",
+    ],
 )
 def test_tours_print_what_they_say(build: ModuleType, root: Path, page: str) -> None:
     text = (root / page).read_text(encoding="utf-8")
@@ -62,15 +76,33 @@ def test_python_in_the_readme_runs(
     assert "MFU" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("page", ["packet", "packet-fabric"])
 def test_python_of_the_packet_engine_runs(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], page: str
 ) -> None:
     monkeypatch.chdir(root)
-    blocks = re.findall(r"```python\n(.*?)```", (root / "docs/packet.md").read_text(encoding="utf-8"), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (root / f"docs/{page}.md").read_text(encoding="utf-8"), re.DOTALL)
     assert blocks
     for block in blocks:
-        exec(compile(block, "packet.md", "exec"), {})
+        exec(compile(block, f"{page}.md", "exec"), {})
     assert "flow_samples" not in capsys.readouterr().out
+
+
+def test_python_of_the_exports_runs(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "examples").symlink_to(root / "examples")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (root / "docs/export.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "export.md", "exec"), {})
+    assert (tmp_path / "out" / "leaf0" / "config_db.json").is_file()
+
+
+def test_the_configuration_and_the_rules_in_the_export_page_are_the_programs(root: Path) -> None:
+    text = (root / "docs" / "export.md").read_text(encoding="utf-8")
+    underlay = build_underlay(build_fabric(load_cluster(root / "examples/lab/leaf-spine/cluster.yaml")))
+    assert f"```frr\n{frr_conf(underlay, underlay.device('leaf0'))}```" in text
+    assert dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", text, re.MULTILINE)) == RULES
 
 
 def test_links_between_pages_lead_somewhere(root: Path) -> None:

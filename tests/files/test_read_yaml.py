@@ -28,10 +28,10 @@ def write(tmp_path: Path) -> Any:
 
 
 def refused(path: Path) -> str:
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(ConfigError) as caught:
         read_yaml(path)
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
     message = str(caught.value)
     assert "\n" not in message
     assert str(path) in message

@@ -132,3 +132,12 @@ def transfer(lab: Lab, source: str, destination: str, data: bytes) -> bytes:
                 got += part
         sending.join()
     return got
+
+
+def one_switch() -> LabPlan:
+    """Three hosts on one switch."""
+    node = {"accelerator": "h100_sxm", "accelerators": 1, "nic": "cx5", "nics": 1}
+    scale_out = {"topology": "leaf_spine", "protocol": "roce", "switch": "bcm_tomahawk3"}
+    return lab_plan(
+        build_underlay(build_fabric(Cluster.model_validate({"nodes": 3, "node": node, "scale_out": scale_out})))
+    )

@@ -16,7 +16,7 @@ from lab_helpers import FAMILY, plan_of
 from weft.errors import ConfigError
 from weft.lab import Lab, clean, namespace
 from weft.lab import state as states
-from weft.lab.lab import interruptible, wait_until
+from weft.lab.lab import interruptible, take_down, wait_until
 
 pytestmark = pytest.mark.usefixtures("machine")
 
@@ -182,6 +182,16 @@ def test_commands_run_inside_by_ip_netns_exec(leaf_spine: Lab) -> None:
         check=True,
     )
     assert shown.stdout.strip() == b"3"
+
+
+def test_a_damaged_lab_can_be_taken_down(family: str) -> None:
+    lab = Lab.up(plan_of("rail-only"), family=family, detach=True)
+    lab.close()
+    namespace.delete(lab.namespace("leaf2"))
+    with pytest.raises(ConfigError, match=rf"lab {lab.run} is damaged \(.*\); run: weft lab down --run {lab.run}"):
+        Lab.attach(lab.run)
+    assert take_down(lab.run) == lab.run
+    assert left(family) == NOTHING
 
 
 def test_attaching_to_what_is_not_there(family: str) -> None:

@@ -1,4 +1,4 @@
-"""A small leaf-spine of Open vSwitches: flows spread over both spines, streams arrive whole, a near cut is gone round."""
+"""A small leaf-spine of Open vSwitches: flows spread over both spines, streams arrive, a near cut is gone round."""
 
 from __future__ import annotations
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from weft.cli.bench_scenario import scenario_of_bench
 from weft.collectives import Estimate, Library
 from weft.engines.fluid.bench import FluidBench
-from weft.engines.scenario import Scenario, load_scenario
 from weft.engines.what_if import WhatIf, what_ifs
-from weft.errors import ConfigError
 from weft.fabric import Fabric
 from weft.fabric.routing_options import Routing
 from weft.files import located
@@ -36,25 +35,27 @@ class FluidRows:
         closed_form_s: what the closed form says of each.
         links: how links were used in the last row.
         bottleneck: what held up the row that suffered most; None where none did.
+        show_links: tell how links were used.
     """
 
     rows: list[Estimate]
     closed_form_s: list[float]
     links: LinkUse | None
     bottleneck: dict[str, Any] | None
+    show_links: bool
 
-    def to_dict(self, *, links: bool) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """What machines read beside the rows."""
         found: dict[str, Any] = {
             "engine": "fluid",
             "closed_form_time_s": self.closed_form_s,
             "bottleneck": self.bottleneck,
         }
-        if links and self.links is not None:
+        if self.show_links and self.links is not None:
             found["links"] = links_as_data(self.links)
         return found
 
-    def texts(self, *, links: bool) -> list[str]:
+    def texts(self) -> list[str]:
         """What people read below the table."""
         found = []
         if self.bottleneck is not None:
@@ -64,9 +65,16 @@ class FluidRows:
                 f"where the closed form has {format_duration(row['closed_form_time_s'])}"
             )
             found += ["", bottleneck_text(row, what=what)]
-        if links and self.links is not None:
+        if self.show_links and self.links is not None:
             found += ["", heat_map(self.links)]
         return found
+
+    def draw(self, path: Path, *, title: str) -> None:
+        """Draw how full links were."""
+        if self.links is not None:
+            from weft.report.link_plot import write_plot
+
+            write_plot(path, self.links, title=title)
 
 
 def run_fluid(
@@ -79,6 +87,7 @@ def run_fluid(
     algorithm: str,
     routing: Routing | None,
     scenario: Path | None,
+    show_links: bool,
 ) -> FluidRows:
     """Run every size on the fluid engine.
 
@@ -86,12 +95,7 @@ def run_fluid(
         ConfigError: the scenario is wrong, or says what only a job can have.
         InfeasibleError: a part of the network is cut off.
     """
-    known = Scenario() if scenario is None else load_scenario(scenario)
-    for field in ("jobs", "slow"):
-        if getattr(known, field):
-            raise ConfigError(
-                "has no meaning for a collective by itself; use weft simulate", file=str(scenario), field=field
-            )
+    known = scenario_of_bench(scenario, fabric, ranks)
 
     def made(change: WhatIf, wanted: Sequence[float]) -> FluidBench:
         with located(known):
@@ -107,22 +111,16 @@ def run_fluid(
             )
 
     now = WhatIf("as it is", fabric, routing or fabric.plan.cluster.routing, known)
-    if known.first + ranks > fabric.accelerators:
-        raise ConfigError(
-            f"{ranks:,} ranks from accelerator {known.first:,} on are more than the cluster's {fabric.accelerators:,}",
-            file=str(scenario),
-            field="first",
-        )
     bench = made(now, sizes)
     rows = [bench.run(size) for size in sizes]
     closed = [bench.closed_form(size).time_s for size in sizes]
     if rows[0].algorithm == "none":
-        return FluidRows(rows, closed, None, None)
+        return FluidRows(rows, closed, None, None, show_links)
     links = bench.link_use()
     late = [row.time_s / form if form > 0 else 1.0 for row, form in zip(rows, closed, strict=True)]
     worst = late.index(max(late))
     if late[worst] <= 1 + CONTENTION:
-        return FluidRows(rows, closed, links, None)
+        return FluidRows(rows, closed, links, None, show_links)
     size, time_s = sizes[worst], rows[worst].time_s
     bench = made(now, [size])
     bench.run(size)
@@ -136,4 +134,4 @@ def run_fluid(
         again=lambda change: made(change, [size]).run(size).time_s,
     )
     about = {"size_bytes": size, "time_s": time_s, "closed_form_time_s": closed[worst], "slowdown_x": late[worst]}
-    return FluidRows(rows, closed, links, {**about, **report})
+    return FluidRows(rows, closed, links, {**about, **report}, show_links)

@@ -125,6 +125,29 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command("drift", epilog="Example: weft fabric drift examples/lab/leaf-spine/cluster.yaml configs")
+def drift(
+    cluster: _Cluster,
+    configs: Annotated[Path, typer.Argument(help="folder of FRR or SONiC configurations, with LLDP files if you have")],
+    as_json: _Json = False,
+) -> None:
+    """Compare configurations, and cables as LLDP hears them, with the design: one line a difference.
+
+    Read are HOST.conf (with HOST.interfaces) or HOST/config_db.json, and HOST.lldp.json (lldpctl -f json) or lldp.csv.
+    Exit code 1 if anything differs.
+    """
+    from weft.cli import drift_views as views
+    from weft.drift import drift as run_drift
+    from weft.fabric import build_fabric, load_cluster
+    from weft.report.machine import to_json
+
+    fabric = build_fabric(load_cluster(cluster))
+    found = run_drift(fabric, configs)
+    typer.echo(to_json(views.drift_json(fabric, found)) if as_json else views.drift_text(fabric, found))
+    if found.findings:
+        raise typer.Exit(1)
+
+
 @app.command("plan", epilog="Example: weft fabric plan examples/placed/cluster.yaml -o plan.svg")
 def plan(
     cluster: _Cluster,

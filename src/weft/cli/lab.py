@@ -160,17 +160,16 @@ def down(run: _Run = None, as_json: _Json = False) -> None:
     """Take a lab down: its processes, namespaces, links, routes and files."""
     import time
 
-    from weft.lab import Lab
+    from weft.lab.lab import take_down
     from weft.report.machine import to_json
 
     began_s = time.monotonic()
-    lab = Lab.attach(run)
-    lab.down()
+    gone = take_down(run)
     took_s = time.monotonic() - began_s
     if as_json:
-        typer.echo(to_json({"schema": "weft.lab.down/1", "run": lab.run, "down_s": took_s}))
+        typer.echo(to_json({"schema": "weft.lab.down/1", "run": gone, "down_s": took_s}))
     else:
-        typer.echo(f"lab {lab.run} is down, in {took_s:.2f} s")
+        typer.echo(f"lab {gone} is down, in {took_s:.2f} s")
 
 
 @app.command("clean", epilog=f"Example: weft lab clean  {_CODES}")

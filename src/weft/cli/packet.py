@@ -16,12 +16,19 @@ def packet(
     topo: Annotated[
         Path | None, typer.Option(help="the topology file (.topo); default: full bisection for the matrix's hosts")
     ] = None,
+    htsim: Annotated[
+        str | None,
+        typer.Option(help="flags of htsim_uec, such as '-sender_cc_only -paths 128', for those of this command"),
+    ] = None,
     transport: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="nscc, rccc, both, or eqds, ndp, roce_dcqcn, roce_hpcc, timely, swift, dctcp, infiniband ..."
+            help="nscc (default), rccc, both, eqds, ndp, roce_dcqcn, roce_hpcc, timely, swift, dctcp, infiniband ..."
         ),
-    ] = "nscc",
+    ] = None,
+    control: Annotated[
+        str | None, typer.Option(help="of congestion, by senders: none keeps the window; default: the transport's")
+    ] = None,
     balance: Annotated[
         str | None,
         typer.Option(help="how senders choose paths: mixed, reps, bitmap, oblivious, round_robin, one_path ..."),
@@ -32,20 +39,38 @@ def packet(
     ] = None,
     queues: Annotated[str | None, typer.Option(help="full queues trim or drop; or pause, credit on links")] = None,
     queue_packets: Annotated[int | None, typer.Option(help="packets that a port holds", min=1)] = None,
+    queue_bdps: Annotated[
+        int | None,
+        typer.Option(help="bandwidth-delay products that a port holds; default: 1, and 5 where it drops", min=1),
+    ] = None,
     ecn_packets: Annotated[
         str | None, typer.Option(help="packets from which some, and above which all are marked", metavar="LOW,HIGH")
     ] = None,
     mtu: Annotated[str | None, typer.Option(help="a full packet on the wire, such as 4150B")] = None,
     window_packets: Annotated[int | None, typer.Option(help="packets in flight at first", min=1)] = None,
     ack_every: Annotated[str | None, typer.Option(help="data between acknowledgements, such as 16KiB")] = None,
+    target_delay: Annotated[
+        str | None,
+        typer.Option(help="queueing that senders aim at; default: 0.75 round trips where queues trim, else 1"),
+    ] = None,
+    gap_packets: Annotated[
+        int | None,
+        typer.Option(help="a packet is lost that so many later ones overtook; 0: silence alone tells", min=0),
+    ] = None,
+    follow_marks: Annotated[
+        bool | None,
+        typer.Option(help="receivers grant less where the network is congested; default: where it is oversubscribed"),
+    ] = None,
     rate: Annotated[str | None, typer.Option(help="of links, where no file says; default: 100Gb/s")] = None,
     tiers: Annotated[int | None, typer.Option(help="2 or 3, where no file says; default: 3", min=2, max=3)] = None,
     hop_latency: Annotated[str | None, typer.Option(help="of links, where no file says; default: 1us")] = None,
     switch_latency: Annotated[str | None, typer.Option(help="of switches, where no file says; default: 0s")] = None,
-    degraded: Annotated[int, typer.Option(help="the first so many core links have a quarter of their rate", min=0)] = 0,
+    degraded: Annotated[
+        int | None, typer.Option(help="the first so many core links have a quarter of their rate", min=0)
+    ] = None,
     start_unit: Annotated[str, typer.Option(help="what start counts: us (htsim_uec) or ps (older programs)")] = "us",
-    until: Annotated[str, typer.Option(help="stop there, if flows still run")] = "10s",
-    seed: Annotated[int, typer.Option(help="of all random choices", min=0)] = 13,
+    until: Annotated[str | None, typer.Option(help="stop there, if flows still run; default: 10s")] = None,
+    seed: Annotated[int | None, typer.Option(help="of all random choices; default: 13", min=0)] = None,
     seeds: Annotated[int, typer.Option(help="run with so many seeds and print means", min=1, max=10_000)] = 1,
     show_flows: Annotated[bool, typer.Option("--flows", help="print a line a flow")] = False,
     sample: Annotated[str | None, typer.Option(help="record queues and links so often, such as 1us")] = None,
@@ -70,26 +95,26 @@ def packet(
     Example:
       weft packet examples/packet/permutation.cm --topo examples/packet/leaf-spine.topo
       weft packet flows.cm --topo net.topo --transport rccc --paths 128 --json
+      weft packet flows.cm --topo net.topo --htsim '-receiver_cc_only -paths 128 -linkspeed 400000'
       weft packet flows.cm --transport roce_dcqcn --tables out --plot run.svg --sample 1us
     """
+    from weft.cli.packet_flags import with_htsim
     from weft.cli.packet_run import run_command
     from weft.report.machine import to_json
 
     given: dict[str, Any] = {
-        "balance": balance, "paths": paths, "switch_choice": switch_choice, "queues": queues, "mtu": mtu,
-        "queue_packets": queue_packets, "ecn_packets": ecn_packets, "window_packets": window_packets,
-        "ack_every": ack_every, "seed": seed,
+        "transport": transport, "control": control, "balance": balance, "paths": paths, "switch_choice": switch_choice,
+        "queues": queues, "queue_packets": queue_packets, "queue_bdps": queue_bdps, "ecn_packets": ecn_packets,
+        "mtu": mtu, "window_packets": window_packets, "ack_every": ack_every, "target_delay": target_delay,
+        "gap_packets": gap_packets, "follow_marks": follow_marks, "rate": rate, "tiers": tiers,
+        "hop_latency": hop_latency, "switch_latency": switch_latency, "degraded": degraded, "until": until,
+        "seed": seed,
     }  # fmt: skip
-    built = {"rate": rate, "tiers": tiers, "hop_latency": hop_latency, "switch_latency": switch_latency}
     run = run_command(
         flows,
         topo,
-        transport,
-        given,
-        built,
-        degraded=degraded,
+        given if htsim is None else with_htsim(given, htsim, topo=topo is not None),
         start_unit=start_unit,
-        until=until,
         seeds=seeds,
         sample=sample,
         sample_ports=sample_ports,

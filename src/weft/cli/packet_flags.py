@@ -15,6 +15,10 @@ FLAGS = {
     "switch_choice": "--switch-choice",
     "queues": "--queues",
     "queue_bytes": "--queue-packets",
+    "queue_bdps": "--queue-bdps",
+    "control": "--control",
+    "target_delay_s": "--target-delay",
+    "gap_packets": "--gap-packets",
     "ecn_low_bytes": "--ecn-packets",
     "ecn_high_bytes": "--ecn-packets",
     "mtu_bytes": "--mtu",
@@ -108,7 +112,11 @@ def changes_of(given: Mapping[str, Any], mtu_bytes: int) -> dict[str, Any]:
         given: values by flag's name; None where it was not given.
         mtu_bytes: of a packet.
     """
-    changes = {name: given[name] for name in ("balance", "paths", "switch_choice", "queues", "seed")}
+    same = ("control", "balance", "paths", "switch_choice", "queues", "queue_bdps", "gap_packets", "seed")
+    changes = {name: given[name] for name in same}
+    changes["grants_follow_marks"] = given["follow_marks"]
+    if given["target_delay"] is not None:
+        changes["target_delay_s"] = time_of(given["target_delay"], "--target-delay")
     for name in ("balance", "switch_choice"):
         if changes[name] is not None:
             changes[name] = changes[name].replace("-", "_")
@@ -124,3 +132,23 @@ def changes_of(given: Mapping[str, Any], mtu_bytes: int) -> dict[str, Any]:
     if given["ack_every"] is not None:
         changes["ack_every_bytes"] = size_of(given["ack_every"], "--ack-every")
     return {name: value for name, value in changes.items() if value is not None}
+
+
+def with_htsim(given: Mapping[str, Any], text: str, *, topo: bool) -> dict[str, Any]:
+    """Return the flags that were given, with those that flags of htsim_uec stand for.
+
+    Args:
+        given: values by flag's name; None where it was not given.
+        text: flags of htsim_uec.
+        topo: a topology file is given.
+
+    Raises:
+        ConfigError: a flag has no counterpart, or is given both ways.
+    """
+    from weft.cli.htsim_flags import translated
+
+    theirs = {name: value for name, value in translated(text, topo=topo).items() if name in given}
+    for name, value in theirs.items():
+        if given[name] is not None and value is not None and name != "transport":
+            raise ConfigError("is given here and in --htsim", field=f"--{name.replace('_', '-')}")
+    return {name: theirs.get(name) if value is None else value for name, value in given.items()}

@@ -12,6 +12,7 @@ from typing import Any
 from weft.cli.kernels import announce
 from weft.cli.packet_flags import changes_of, named_flag, rate_of, size_of, time_of
 from weft.engines.packet.drive import run_flows
+from weft.engines.packet.htsim_topology import read_topology
 from weft.engines.packet.inputs import TIERS, HOP_s, Inputs, RATE_Bps, inputs_of, transport_of
 from weft.engines.packet.outcome import Outcome
 from weft.engines.packet.samples import Sampling
@@ -20,6 +21,7 @@ from weft.engines.packet.transport import Transport, settle
 from weft.errors import ConfigError, UnknownName, WeftError
 from weft.report.progress import Line
 
+UNTIL = "10s"
 UNITS = {"us": 1e-6, "ps": 1e-12}
 
 
@@ -39,13 +41,9 @@ class Run:
 def run_command(
     flows: Path,
     topo: Path | None,
-    transport: str,
     given: Mapping[str, Any],
-    built: Mapping[str, Any],
     *,
-    degraded: int,
     start_unit: str,
-    until: str,
     seeds: int,
     sample: str | None,
     sample_ports: str,
@@ -55,16 +53,22 @@ def run_command(
 ) -> Run:
     """Run ``weft packet`` up to what it prints.
 
+    Args:
+        flows, topo: files.
+        given: values of flags of the transport and the network, by name; None where they were not given.
+        start_unit, seeds, sample, sample_ports, sample_flows, writes, table_format: other flags.
+
     Raises:
         ConfigError: a file or a flag is wrong.
         InfeasibleError: a flow has no way, or links wait for each other in a circle.
     """
     _check(writes, table_format, start_unit)
-    until_s = time_of(until, "--until")
+    until_s = time_of(given["until"] or UNTIL, "--until")
+    transport = given["transport"] or "nscc"
     try:
         mtu_bytes = size_of(given["mtu"], "--mtu") if given["mtu"] else transport_of(transport).mtu_bytes
         chosen = transport_of(transport, **changes_of(given, mtu_bytes))
-        inputs = _inputs(flows, topo, built, degraded, start_unit)
+        inputs = _inputs(flows, topo, given, start_unit)
         sampling = _sampling(sample, sample_ports, sample_flows, writes, chosen, inputs)
         announce("packet")
         first, answers = _outcomes(inputs, chosen, seeds, until_s, sampling)
@@ -72,7 +76,7 @@ def run_command(
         raise named_flag(error) from None
     about = {
         "title": flows.name,
-        "topology": topo.name if topo else f"{built['tiers'] or TIERS} tiers, full bisection",
+        "topology": topo.name if topo else f"{given['tiers'] or TIERS} tiers, full bisection",
         "provenance": {"version": version("weft"), "inputs_sha256": _digest(flows, topo)},
     }
     answer = {**(mean_of(answers) if seeds > 1 else answers[0]), **about}
@@ -95,21 +99,35 @@ def _check(writes: Mapping[str, Path | None], table_format: str, start_unit: str
         check_plot(writes["plot"])
 
 
-def _inputs(flows: Path, topo: Path | None, built: Mapping[str, Any], degraded: int, start_unit: str) -> Inputs:
-    given = [name for name, value in built.items() if value is not None]
-    if topo is not None and given:
-        raise ConfigError("the topology file says this", field=f"--{given[0].replace('_', '-')}")
+def _inputs(flows: Path, topo: Path | None, built: Mapping[str, Any], start_unit: str) -> Inputs:
     rate, hop, switch = built["rate"], built["hop_latency"], built["switch_latency"]
+    if topo is not None:
+        _check_topology(topo, built)
     return inputs_of(
         flows,
         topo,
-        degraded=degraded,
+        degraded=built["degraded"] or 0,
         start_unit_s=UNITS[start_unit],
         tiers=built["tiers"] or TIERS,
         rate_Bps=rate_of(rate, "--rate") if rate is not None else RATE_Bps,
         hop_latency_s=time_of(hop, "--hop-latency", zero=True) if hop is not None else HOP_s,
         switch_latency_s=time_of(switch, "--switch-latency", zero=True) if switch is not None else 0.0,
     )
+
+
+def _check_topology(topo: Path, built: Mapping[str, Any]) -> None:
+    """Refuse flags of a network that its file describes, unless they say the same, as htsim wants them to."""
+    for name in ("hop_latency", "switch_latency"):
+        if built[name] is not None:
+            raise ConfigError("the topology file says this", field=f"--{name.replace('_', '-')}")
+    if built["rate"] is None and built["tiers"] is None:
+        return
+    tree = read_topology(topo)
+    rate_Bps = tree.tiers[0].rate_Bps
+    if built["rate"] is not None and rate_of(built["rate"], "--rate") != rate_Bps:
+        raise ConfigError(f"hosts have {rate_Bps * 8e-9:g} Gb/s in {topo}", field="--rate")
+    if built["tiers"] not in (None, len(tree.tiers)):
+        raise ConfigError(f"{topo} has {len(tree.tiers)}", field="--tiers")
 
 
 def _sampling(

@@ -7,17 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from weft.engines.packet.transport import Transport
     from weft.fabric import Cluster
     from weft.fabric.routing_options import Routing
 
 EngineFlag = Annotated[
-    str, typer.Option(help="how transfers are timed; analytic: closed form; fluid: they share real paths")
+    str,
+    typer.Option(
+        help="how transfers are timed; analytic: closed form; fluid: they share real paths; packet: packet by packet"
+    ),
 ]
 RoutingFlag = Annotated[
-    str | None, typer.Option(help="adaptive, spray, ecmp, flowlet ...; default: the cluster file's; fluid only")
+    str | None,
+    typer.Option(help="adaptive, spray, ecmp, flowlet ...; default: the cluster file's; fluid and packet"),
 ]
 QueuePairsFlag = Annotated[int | None, typer.Option(help="queue pairs of a connection, each hashed by itself")]
-SeedFlag = Annotated[int | None, typer.Option(help="of the hash functions")]
+SeedFlag = Annotated[int | None, typer.Option(help="of the hash functions; with packet of all random choices")]
+TransportFlag = Annotated[
+    str | None,
+    typer.Option(help="nscc (default), rccc, roce_dcqcn, infiniband ... as weft packet has them; packet only"),
+]
 
 _FLAGS = {"policy": "--routing", "queue_pairs": "--queue-pairs", "seed": "--seed"}
 
@@ -52,3 +61,45 @@ def routing_from(cluster: Cluster, policy: str | None, queue_pairs: int | None, 
         wrong = explain(error, Routing, None, values)
         wrong.field = _FLAGS.get(wrong.field or "", wrong.field)
         raise wrong from None
+
+
+def transport_from(engine: str, name: str | None) -> Transport | None:
+    """Return the transport that a flag names; None where it is not given.
+
+    Raises:
+        ConfigError: the engine has no packets.
+        UnknownName: no such transport.
+    """
+    if name is None:
+        return None
+    from weft.engines.packet.inputs import transport_of
+    from weft.errors import ConfigError, UnknownName
+
+    if engine != "packet":
+        raise ConfigError(f"the {engine} engine has no packets; add --engine packet", field="--transport")
+    try:
+        return transport_of(name)
+    except UnknownName as error:
+        error.field = "--transport"
+        raise
+
+
+def check_packet_routing(cluster: Cluster, policy: str | None) -> None:
+    """Refuse a routing policy that packets cannot follow, by the flag or the file that asks for it.
+
+    Raises:
+        ConfigError: with what can be used instead.
+    """
+    from weft.engines.packet.of_fabric import check_policy
+    from weft.errors import ConfigError
+    from weft.files import located
+
+    change = {} if policy is None else {"policy": policy.replace("-", "_")}
+    asked = cluster.routing.model_copy(update=change)
+    try:
+        with located(cluster):
+            check_policy(asked)
+    except ConfigError as error:
+        if policy is not None:
+            error.file, error.line, error.field = None, None, "--routing"
+        raise

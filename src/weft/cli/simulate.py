@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from weft.cli.routing_flags import EngineFlag, QueuePairsFlag, RoutingFlag, SeedFlag
+from weft.cli.routing_flags import EngineFlag, QueuePairsFlag, RoutingFlag, SeedFlag, TransportFlag
 
 if TYPE_CHECKING:
     from weft.result import Result
@@ -18,11 +18,13 @@ def simulate(
     job: Annotated[Path, typer.Argument(help="the job file", metavar="JOB")],
     engine: EngineFlag = "analytic",
     scenario: Annotated[
-        Path | None, typer.Option(help="a file of faults, slow hosts, traffic of others, other jobs; fluid only")
+        Path | None,
+        typer.Option(help="a file of faults, slow hosts, traffic of others, other jobs; fluid and packet"),
     ] = None,
     routing: RoutingFlag = None,
     queue_pairs: QueuePairsFlag = None,
     seed: SeedFlag = None,
+    transport: TransportFlag = None,
     fold: Annotated[
         bool, typer.Option("--fold/--no-fold", help="let one stand for all that behave alike; the answer is the same")
     ] = True,
@@ -35,7 +37,10 @@ def simulate(
         bool,
         typer.Option("--explain-links", help="say which links held it up, and try in runs what helps; fluid only"),
     ] = False,
-    plot: Annotated[Path | None, typer.Option(help="draw how full links were (.svg or .png); fluid only")] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="draw how full links were, or with packet how long flows took (.svg or .png)"),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
     trace: Annotated[Path | None, typer.Option(help="write a timeline for ui.perfetto.dev (.json or .json.gz)")] = None,
     tables: Annotated[Path | None, typer.Option(help="write result tables into this folder")] = None,
@@ -53,10 +58,11 @@ def simulate(
       weft simulate cluster.yaml job.yaml --json --trace step.json.gz
       weft simulate cluster.yaml job.yaml --engine fluid --routing ecmp --explain-links
       weft simulate cluster.yaml job.yaml --engine fluid --scenario broken.yaml --links
+      weft simulate cluster.yaml job.yaml --engine packet --transport roce_dcqcn
     """
     from weft.api import simulate as run
     from weft.cli.kernels import announce
-    from weft.cli.routing_flags import routing_from
+    from weft.cli.routing_flags import check_packet_routing, routing_from, transport_from
     from weft.fabric import load_cluster
     from weft.report.machine import to_json
     from weft.report.progress import Line
@@ -66,9 +72,14 @@ def simulate(
         from weft.report.link_plot import check_plot
 
         check_plot(plot)
+    chosen_transport = transport_from(engine, transport)
+    if engine == "packet":
+        _check_packet(links, explain_links)
     spec = load_cluster(cluster)
+    if engine == "packet":
+        check_packet_routing(spec, routing)
     # A timeline and tables of the fluid engine have the links in them.
-    watch = links or explain_links or plot is not None or (engine == "fluid" and bool(trace or tables))
+    watch = engine != "packet" and bool(links or explain_links or plot or (engine == "fluid" and (trace or tables)))
     announce(engine)
     with Line("operations") as line:
         result = run(
@@ -80,6 +91,7 @@ def simulate(
             routing=routing_from(spec, routing, queue_pairs, seed),
             watch=watch,
             progress=line.update,
+            transport=chosen_transport and transport,
         )
     answer = result.to_dict()
     if explain:
@@ -95,21 +107,56 @@ def simulate(
         from weft.report.tables import write_tables
 
         write_tables(tables, result.tables(), format=table_format)
-    if plot is not None and result.links is not None:
-        from weft.report.link_plot import write_plot
-
-        write_plot(plot, result.links, title=f"{answer['job']['name']} on {answer['cluster']['name']}")
+    if plot is not None:
+        _draw(plot, result, f"{answer['job']['name']} on {answer['cluster']['name']}")
     if json:
         typer.echo(to_json(answer))
     else:
         typer.echo(
-            "\n\n".join([simulation_card(answer), *_about_step(answer), *_about_links(result, links, explain_links)])
+            "\n\n".join(
+                [
+                    simulation_card(answer),
+                    *_about_step(answer),
+                    *_about_links(result, links, explain_links),
+                    *_about_packets(answer, result),
+                ]
+            )
         )
         for path in (trace, tables, plot):
             if path is not None:
                 typer.echo(f"wrote {path}", err=True)
     if not fits(answer):
         raise typer.Exit(1)
+
+
+def _check_packet(links: bool, explain_links: bool) -> None:
+    """Refuse what only the fluid engine tells."""
+    from weft.errors import ConfigError
+
+    for flag, given in (("--links", links), ("--explain-links", explain_links)):
+        if given:
+            raise ConfigError("only the fluid engine tells how links were used over time", field=flag)
+
+
+def _draw(path: Path, result: Result, title: str) -> None:
+    """Draw how full links were, or how long flows of packets took."""
+    if result.packets is not None:
+        from weft.report.packet_plot import write_packet_plot
+
+        write_packet_plot(path, result.packets, title=title)
+    elif result.links is not None:
+        from weft.report.link_plot import write_plot
+
+        write_plot(path, result.links, title=title)
+
+
+def _about_packets(answer: dict[str, Any], result: Result) -> list[str]:
+    """What became of packets, as text, where there were any."""
+    if result.packets is None:
+        return []
+    from weft.report.packet_runs import packets_text
+
+    return [packets_text(answer["packet"], result.packets)]
 
 
 def _about_step(answer: dict[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ def validate(
     suite: Annotated[
         list[str] | None,
         typer.Option(
-            help="training, nccl (or collectives), topology, headlines, all; may be given more than once; default: all"
+            help="training, nccl (or collectives), topology, congestion, headlines, all (default); one or more"
         ),
     ] = None,
     rows: Annotated[Path | None, typer.Option(help="your own measured rows (see docs/validation.md)")] = None,

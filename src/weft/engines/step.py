@@ -30,6 +30,7 @@ from weft.workload.training import Plan, step_program
 if TYPE_CHECKING:
     from weft.engines.fluid.link_use import LinkUse
     from weft.engines.fluid.step import FluidStep
+    from weft.engines.packet.step import PacketStep
     from weft.engines.packet.transport import Transport
 
 ENGINES = ("analytic", "fluid", "packet")
@@ -49,6 +50,7 @@ class StepRun:
         folded: micro-batches left out of ``execution`` because they repeat.
         links: how the links were used in ``execution``, where that was asked for.
         fluid: the job on its folded network, where the fluid engine ran it.
+        packet: the job's packets, where the packet engine ran it.
         periodic: what outer steps take, where groups synchronise only every so often.
     """
 
@@ -62,6 +64,7 @@ class StepRun:
     links: LinkUse | None = None
     fluid: FluidStep | None = None
     periodic: Periodic | None = None
+    packet: PacketStep | None = None
 
     @property
     def tokens_per_s(self) -> float:
@@ -149,7 +152,7 @@ def run_step(
             what = "a scenario" if scenario is not None else "routing" if routing is not None else "single links"
             raise ConfigError(f"the closed form knows nothing of {what}; use the fluid engine", field="engine")
         runner: _Runner = _AnalyticStep(fabric, library, resolved, algorithms)
-        fluid, repeats = None, True
+        fluid, packet, repeats = None, None, True
     elif engine == "packet":
         if job.outer is not None:
             raise ConfigError("the packet engine knows nothing of outer steps; use the fluid engine", field="outer")
@@ -158,7 +161,7 @@ def run_step(
         from weft.engines.packet.step import PacketStep
 
         known = scenario or Scenario()
-        runner = PacketStep(
+        packet = runner = PacketStep(
             fabric, library, resolved, scenario=known, routing=routing, transport=transport, progress=progress
         )
         fluid, repeats = None, False
@@ -169,7 +172,7 @@ def run_step(
         fluid = runner = fluid_step(
             fabric, library, resolved, scenario=scenario, routing=routing, whole=not fold, progress=progress
         )
-        repeats = scenario.steady
+        packet, repeats = None, scenario.steady
     whole = resolved.micro_batches
     done = _run(runner.run, resolved, fold=fold and repeats)
     links = fluid.link_use(whole - done.left_out) if fluid is not None and watch else None
@@ -192,6 +195,7 @@ def run_step(
         links,
         fluid,
         rest,
+        packet,
     )
 
 

@@ -151,7 +151,9 @@ def _about_job(run: StepRun, fabric: Fabric) -> Iterator[Question]:
 
 def _about_network(run: StepRun, fabric: Fabric, scenario: Scenario, routing: Routing | None) -> Iterator[Question]:
     job, engine = run.plan.job, run.engine.name
-    contends = {"scenario": scenario, "routing": routing} if engine == "fluid" else {}
+    contends: dict[str, Any] = {} if engine == "analytic" else {"scenario": scenario, "routing": routing}
+    if run.packet is not None:
+        contends["transport"] = run.packet.transport
     if (rate_Bps := next_rate_Bps(fabric)) is not None:
         now = fabric.network.rate_Bps
         change = f"scale-out links of {format_rate(rate_Bps)} (now {format_rate(now)})"
@@ -160,6 +162,8 @@ def _about_network(run: StepRun, fabric: Fabric, scenario: Scenario, routing: Ro
         for what in what_ifs(fabric, routing or fabric.plan.cluster.routing, scenario, link_class=""):
             options = {"scenario": what.scenario, "routing": what.routing}
             yield Question(what.change, "network", what.fabric, job, engine, options)
+        return
+    if engine == "packet":
         return
     for kind, algorithm in _algorithms(run, fabric):
         forced = {"algorithms": {kind: algorithm}}

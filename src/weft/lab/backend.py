@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from weft.control import Southbound
 from weft.errors import UnknownName
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # name: module:class, imported when asked for
 BACKENDS: dict[str, str] = {
     "kernel": "weft.lab.kernel_backend:KernelBackend",
+    "frr": "weft.lab.frr_backend:FrrBackend",
+    "uml": "weft.lab.uml_backend:UmlBackend",
     "ovs": "weft.lab.ovs_backend:OvsBackend",
 }
 
@@ -55,6 +57,15 @@ class Backend(Protocol):
 
     def southbound(self, lab: Lab) -> Southbound | None:
         """Return how a controller steers it; None where it steers itself."""
+        ...
+
+
+@runtime_checkable
+class Told(Protocol):
+    """A backend whose switches do not see for themselves that a port has lost carrier."""
+
+    def lost(self, lab: Lab, node: str, port: str) -> None:
+        """Tell a switch so."""
         ...
 
 

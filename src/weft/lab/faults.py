@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from weft.errors import ConfigError
 from weft.lab import namespace, node_setup
+from weft.lab.backend import Told
 from weft.lab.kernel_southbound import restore_port
 from weft.lab.lab import Lab
 from weft.lab.netlink import Message
@@ -25,6 +26,7 @@ def cut(lab: Lab, link: LabLink) -> None:
     # One end down takes the other's carrier; through a long link's glass that does not show.
     for node, port in _both(link) if link.delay_s else _both(link)[1:]:
         lab.sockets[node].do([set_link(lab.index(node, port), port, up=False)])
+    _tell(lab, [link])
     lab.note("link cut", **_ends(link))
 
 
@@ -80,6 +82,7 @@ def stop_node(lab: Lab, node: LabNode) -> None:
         if node.name in (link.a, link.b):
             far, port = _both(link)[link.a == node.name]
             lab.sockets[far].do([set_link(lab.index(far, port), port, up=False)])
+    _tell(lab, [link for link in lab.plan.links if node.name in (link.a, link.b)])
     if node.role == "host":
         for pid in namespace.processes([lab.namespace(node.name)]):
             with suppress(ProcessLookupError):
@@ -115,6 +118,14 @@ def _heal(lab: Lab, links: Iterable[LabLink]) -> None:
             restore_port(lab, name, port)
         else:
             lab.backend.restore(lab, name, port)
+
+
+def _tell(lab: Lab, links: Iterable[LabLink]) -> None:
+    """Tell switches that cannot see it that links are down."""
+    if isinstance(lab.backend, Told):
+        for node, port in (end for link in links for end in _both(link)):
+            if lab.plan.by_name[node].role == "switch":
+                lab.backend.lost(lab, node, port)
 
 
 def _shaped(lab: Lab, node: LabNode, port: str, share: float) -> Message:

@@ -82,16 +82,9 @@ class Lab:
         Raises:
             ConfigError: there is none, or several and none was named, or it is not up.
         """
-        if run is None:
-            known = states.runs(family)
-            if not known:
-                raise ConfigError("no lab is up on this machine; begin with: weft lab up CLUSTER")
-            if len(known) > 1:
-                raise ConfigError(f"{len(known)} labs are up: {', '.join(known)}; name one with --run")
-            run = known[0]
-        state = states.read_state(run)
+        state = states.find_state(run, family)
         if state.phase != "up":
-            raise ConfigError(f"lab {run} is {state.phase}, not up; if nobody works on it, run: weft lab clean")
+            raise ConfigError(f"lab {state.run} is {state.phase}, not up; if nobody works on it, run: weft lab clean")
         plan = LabPlan.from_dict(state.plan)
         lab = cls(state, plan, backend_of(state.backend), {})
         try:
@@ -99,7 +92,7 @@ class Lab:
                 lab.sockets[node.name] = namespace.within(lab.namespace(node.name), partial(Netlink, node.name))
         except InfeasibleError as error:
             lab.close()
-            raise ConfigError(f"lab {run} is damaged ({error}); run: weft lab down --run {run}") from None
+            raise ConfigError(f"lab {lab.run} is damaged ({error}); run: weft lab down --run {lab.run}") from None
         return lab
 
     def __enter__(self) -> Lab:
@@ -243,6 +236,22 @@ class Lab:
             messages.setdefault(link.a, []).extend(made)
         for node, mine in messages.items():
             self.sockets[node].do(mine)
+
+
+def take_down(run: str | None = None, *, family: str = states.FAMILY) -> str:
+    """Take down a lab that another process brought up, whatever state it is in; return its run.
+
+    Raises:
+        ConfigError: there is none, or several and none was named, or a living process is bringing it up or down.
+    """
+    state = states.find_state(run, family)
+    if state.phase != "up" and state.owner is not None and state.owner.alive():
+        raise ConfigError(f"lab {state.run} is {state.phase}, and process {state.owner.pid} is about it")
+    try:
+        Lab.attach(state.run).down()
+    except ConfigError:  # half of it is gone
+        clear(state.run, state.prefix)
+    return state.run
 
 
 @contextlib.contextmanager

@@ -18,14 +18,14 @@ LOOPBACK = 1
 _GROUPS_FROM = 0x10000
 # Source, destination, protocol and both ports. Policy 3 looks at the packet itself; policy 1 would take the hash that
 # the sending socket left in the buffer, which a packet between namespaces still carries: no switch would ever see that.
-_HASH = {"ipv4/fib_multipath_hash_policy": 3, "ipv4/fib_multipath_hash_fields": 0x37}
+HASH = {"ipv4/fib_multipath_hash_policy": 3, "ipv4/fib_multipath_hash_fields": 0x37}
 _SEED = "ipv4/fib_multipath_hash_seed"
 
 
 def sysctls(node: LabNode, *, link_local: bool) -> dict[str, object]:
     """Return the kernel settings of a node's namespace, by path below /proc/sys/net."""
     settings: dict[str, object] = {
-        **_HASH,
+        **HASH,
         "ipv4/conf/all/rp_filter": 0,
         "ipv4/conf/default/rp_filter": 0,
         "ipv4/conf/all/send_redirects": 0,
@@ -35,7 +35,9 @@ def sysctls(node: LabNode, *, link_local: bool) -> dict[str, object]:
         settings[_SEED] = seed(node.name)
     if node.role == "switch":
         settings["ipv4/ip_forward"] = 1
-    if not link_local and Path("/proc/sys/net/ipv6").exists():
+    if link_local:
+        settings["ipv6/conf/default/accept_dad"] = 0  # addresses made of hardware addresses that are ours: no wait
+    elif Path("/proc/sys/net/ipv6").exists():
         settings["ipv6/conf/all/disable_ipv6"] = 1
         settings["ipv6/conf/default/disable_ipv6"] = 1
     return settings

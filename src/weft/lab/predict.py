@@ -19,10 +19,14 @@ def path(lab: Lab, flow: Flow) -> list[tuple[str, str]]:
     Complexity: one question to one kernel a hop, some 20 microseconds each.
 
     Raises:
-        ConfigError: its source is no address of a host.
+        ConfigError: its source is no address of a host, or the switches are not this kernel's.
         NetlinkError: a node has no route.
         InfeasibleError: it goes in a circle.
     """
+    if not lab.backend.kernel_switches:
+        raise ConfigError(
+            f"paths are known in advance where the kernel forwards; here it is the {lab.backend.name} backend"
+        )
     node, arrived_by = owner(lab, flow.source), 0
     ports = {
         name: {mine.index(place): place for place in range(len(mine.ports))} for name, mine in lab.plan.by_name.items()

@@ -121,6 +121,22 @@ def read_state(run: str) -> State:
         raise ConfigError("is damaged; run: weft lab clean", file=str(path)) from None
 
 
+def find_state(run: str | None, family: str) -> State:
+    """Return a lab by name; without one, the only one there is of a family.
+
+    Raises:
+        ConfigError: there is none, or several and none was named, or its file is damaged.
+    """
+    if run is None:
+        known = runs(family)
+        if not known:
+            raise ConfigError("no lab is up on this machine; begin with: weft lab up CLUSTER")
+        if len(known) > 1:
+            raise ConfigError(f"{len(known)} labs are up: {', '.join(known)}; name one with --run")
+        run = known[0]
+    return read_state(run)
+
+
 def runs(family: str | None = None) -> list[str]:
     """Return the runs that are written down, of one family or all; those without a readable file only in all."""
     try:

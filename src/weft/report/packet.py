@@ -32,10 +32,10 @@ def packet_card(answer: dict[str, Any], outcome: Outcome) -> str:
     """
     blocks = [
         _title(answer, outcome),
-        _transport(answer["transport"]),
-        _flows(answer),
-        _counts(answer),
-        _links(outcome),
+        transport_card(answer["transport"]),
+        flows_table(answer),
+        counts_text(answer),
+        busiest_links(outcome),
         _seeds(answer),
         _unfinished(answer),
         _provenance(answer),
@@ -61,7 +61,8 @@ def _many(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' if count != 1 else ''}"
 
 
-def _transport(t: dict[str, Any]) -> str:
+def transport_card(t: dict[str, Any]) -> str:
+    """Lay out a transport with its sizes and times."""
     who = {"none": "a fixed window"}.get(t["control"], t["control"])
     if t["receiver_driven"]:
         who = "credit from receivers" if t["control"] == "none" else f"{who}, and credit from receivers"
@@ -92,7 +93,8 @@ def _marks(t: dict[str, Any], mtu: int) -> str:
     return f"marks from {t['ecn_low_bytes'] / mtu:.4g} to {t['ecn_high_bytes'] / mtu:.4g} packets"
 
 
-def _flows(answer: dict[str, Any]) -> str:
+def flows_table(answer: dict[str, Any]) -> str:
+    """Lay out completion times, slowdown and goodput."""
     if answer["fct_s"]["mean"] is None:
         return "No flow ended."
     columns = [Column("Flows"), *(Column(key, right=True) for key in _KEYS)]
@@ -108,7 +110,8 @@ def _flows(answer: dict[str, Any]) -> str:
     return lines
 
 
-def _counts(answer: dict[str, Any]) -> str:
+def counts_text(answer: dict[str, Any]) -> str:
+    """Say what happened to packets."""
     packets, again = answer["packets"], answer["retransmissions"]
     share = f" ({percent(again / packets, 2)})" if again and packets else ""
     parts = [
@@ -134,7 +137,8 @@ def _wrapped(text: str, used: int = 0) -> str:
     return ("\n" + " " * max(used, 2)).join(lines)
 
 
-def _links(outcome: Outcome) -> str:
+def busiest_links(outcome: Outcome) -> str:
+    """Lay out the ports that carried most."""
     port = outcome.port
     order = np.lexsort((np.arange(len(port["rate_Bps"])), -port["most_queued_bytes"], -port["utilisation"].round(3)))
     shown = [int(row) for row in order[:_BUSIEST] if port["sent_bytes"][row] > 0]

@@ -153,11 +153,13 @@ def _memory(result: dict[str, Any]) -> str:
 
 
 def _warnings(result: dict[str, Any]) -> str:
-    lines: list[str] = []
-    for warning in result.get("warnings", []):
-        first, *rest = textwrap.wrap(" ".join(str(warning).split()), width() - 9)
-        lines += [style("warning: ", "yellow") + first, *(" " * 9 + line for line in rest)]
-    return "\n".join(lines)
+    return "\n".join(warning_text(str(warning)) for warning in result.get("warnings", []))
+
+
+def warning_text(warning: str) -> str:
+    """Lay out a warning, under its word where it takes several lines."""
+    first, *rest = textwrap.wrap(" ".join(warning.split()), width() - 9)
+    return "\n".join([style("warning: ", "yellow") + first, *(" " * 9 + line for line in rest)])
 
 
 def _provenance(result: dict[str, Any]) -> str:

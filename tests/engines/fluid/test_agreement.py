@@ -49,7 +49,7 @@ DIRECT = {
 #: An accelerator's rate is split over four ports and a ring leaves by one of them.
 SPLIT_PORTS = {"topologies/hamming_mesh"}
 #: Two uplinks of a leaf for four ports below, and hashed paths besides.
-OVERSUBSCRIBED = {"scenarios"}
+OVERSUBSCRIBED = {"packet-fabric", "scenarios"}
 #: Leaves of five nodes: the edges of a binary tree over nodes cross them more often than the closed form reckons.
 TREE_CROSSINGS = {"tree", "in_network"}
 #: Slower above spines or between sites, where the closed form takes it that all accelerators send; a few do not.

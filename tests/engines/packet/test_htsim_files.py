@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from weft.engines.packet.htsim_matrix import read_matrix
 from weft.engines.packet.htsim_topology import read_topology
 from weft.engines.packet.inputs import inputs_of
+from weft.engines.packet.transport import Transport, settle
 from weft.errors import ConfigError
 
 HEAD = "Nodes 16\nConnections 1\n"
@@ -279,3 +280,23 @@ def _never_worse(read: object, folder: Path, text: str) -> None:
     except ConfigError as error:
         assert "\n" not in str(error)
         assert str(error).startswith(str(path))
+
+
+def test_starts_may_have_decimals(tmp_path: Path) -> None:
+    assert read_matrix(write(tmp_path, HEAD + "0->1 start 2.25 size 1\n")).flows.start_s[0] == pytest.approx(2.25e-6)
+    for wrong in ("2.", ".5", "1e3", "nan", "-2.5", "٣.5", "9" * 13 + ".5"):
+        with pytest.raises(ConfigError, match=r"x\.cm:3: start: "):
+            read_matrix(write(tmp_path, HEAD + f"0->1 start {wrong} size 1\n"))
+
+
+def test_latencies_whose_queues_no_memory_would_hold(tmp_path: Path) -> None:
+    network = read_topology(write(tmp_path, TOPO.replace("_ns 700", "_ns 1000000000"), "x.topo")).network()
+    with pytest.raises(ConfigError, match="100 Gb/s for a round trip of 4 s"):
+        settle(Transport(), network)
+
+
+def test_a_network_too_large_is_told_before_it_is_built(tmp_path: Path) -> None:
+    text = TOPO.replace("Nodes 32", "Nodes 8000000").replace("Podsize 32", "Podsize 8000000")
+    text = text.replace("Radix_Down 4", "Radix_Down 1000000")
+    with pytest.raises(ConfigError, match=r"8,000,000 hosts at 1,000,000 of .* GB"):
+        read_topology(write(tmp_path, text, "x.topo"))

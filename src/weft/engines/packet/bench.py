@@ -11,7 +11,9 @@ import numpy as np
 from weft.collectives import Estimate, Library, busbw, canonical, estimate
 from weft.engines.fluid.carrying import Family
 from weft.engines.fluid.prepare import Party
-from weft.engines.packet.prepare import Prepared, check_size, prepare
+from weft.engines.packet.outcome import Outcome
+from weft.engines.packet.prepare import Prepared, prepare
+from weft.engines.packet.size_check import check_size
 from weft.engines.packet.transport import Transport
 from weft.engines.scenario import Scenario
 from weft.errors import InfeasibleError
@@ -57,6 +59,16 @@ class PacketBench:
             fabric, library, [party], scenario=scenario, routing=routing, transport=transport, algorithm=algorithm
         )
 
+    def check(self, sizes: Sequence[float]) -> None:
+        """Refuse sizes that together would take too long.
+
+        Raises:
+            ConfigError: with how long, and what to do.
+        """
+        if self.group.ranks > 1:
+            engine = self.prepared.engine
+            check_size(engine.launcher, [engine.carried(self._communications[size]) for size in sizes])
+
     def closed_form(self, size_bytes: float) -> Estimate:
         """What the closed form says of a collective, which has its links to itself."""
         return estimate(self.kind, size_bytes, self.group, library=self.library, algorithm=self.algorithm)
@@ -78,6 +90,10 @@ class PacketBench:
         if math.isinf(engine.peek()):
             raise InfeasibleError(engine.stuck())
         return timed(row, engine.pop()[0], engine.carried(communication).delay_s)
+
+    def outcome(self) -> Outcome:
+        """What became of the packets of the last run."""
+        return self.prepared.engine.ledger.outcome()
 
 
 def timed(row: Estimate, time_s: float, delay_s: float) -> Estimate:

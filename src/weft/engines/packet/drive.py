@@ -30,6 +30,7 @@ def run_flows(
     until_s: float = math.inf,
     sampling: Sampling | None = None,
     progress: Progress | None = None,
+    at_receipt: bool = False,
 ) -> Outcome:
     """Simulate flows until all have ended; the steps do not change the answer.
 
@@ -38,6 +39,7 @@ def run_flows(
         until_s: stop there, if flows still run.
         sampling: what to record over time.
         progress: told (kilobytes that have arrived, of how many) every so often.
+        at_receipt: what waits for a flow starts when that has been received, not when its sender knows.
 
     Raises:
         ConfigError: flows name hosts that are not there, or sizes cannot be simulated.
@@ -49,6 +51,7 @@ def run_flows(
         raise ConfigError("there are no flows to simulate", field="flows")
     begun = time.perf_counter()
     simulation = Simulation(network, transport, flows)
+    simulation.world.ends_at_receipt = at_receipt
     ideal_s = ideal_of(simulation)
     sampler = Sampler(simulation, sampling) if sampling else None
     why = _in_steps(simulation, until_s, sampler, progress)

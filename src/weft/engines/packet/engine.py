@@ -25,6 +25,7 @@ from weft.engines.packet.faults import learn, set_rates
 from weft.engines.packet.flow_rows import PS
 from weft.engines.packet.flows import simple
 from weft.engines.packet.launch import Launch, Launcher, Wanted
+from weft.engines.packet.ledger import Ledger
 from weft.engines.packet.of_fabric import FabricNetwork
 from weft.engines.packet.simulation import Simulation
 from weft.engines.packet.transport import Transport
@@ -68,6 +69,7 @@ class PacketEngine:
         simulation: the packets.
         carried: how a communication goes.
         launcher: makes flows of transfers.
+        ledger: what becomes of communications' flows; not of others' traffic.
     """
 
     name = "packet"
@@ -102,6 +104,7 @@ class PacketEngine:
         self.simulation = Simulation(self.fabric.network, self.transport, simple([], [], 1))
         self.simulation.world.stop_on_end = 1
         self.simulation.world.ends_at_receipt = 1
+        self.ledger = Ledger(self.simulation)
         known = self._states[0].known_x if self._states else None
         self.launcher = Launcher(self.fabric, self.transport, known)
         self._flights: dict[int, _Flight] = {}
@@ -110,6 +113,7 @@ class PacketEngine:
         self._ended: list[tuple[float, int]] = []
         self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
         self._number = itertools.count()
+        self._begun_s = 0.0  # when flows were last put on the network, which may have been idle until then
         for number, state in enumerate(self._states):
             if number or (state.rate_x < 1).any() or (state.known_x < 1).any():
                 self._at(state.start_s, partial(self._change, number))
@@ -177,7 +181,7 @@ class PacketEngine:
         while True:
             before = self._progress()
             step_s = max(_CHUNK_s, _CHUNK_RTOS * self.simulation.settings.rto_s)
-            why = self.simulation.run(self.simulation.now_s + step_s)
+            why = self.simulation.run(max(self.simulation.now_s, self._begun_s) + step_s)
             if self._told(why):
                 return True
             if why in (code_kernels.FINISHED, code_kernels.IDLE) or self._progress() == before:
@@ -222,7 +226,10 @@ class PacketEngine:
 
     def _add(self, token: int, launch: Launch, now_s: float) -> None:
         """Put flows on the network; those without a way wait for one."""
-        rows = self.simulation.add(launch.flows(now_s))
+        flows, self._begun_s = launch.flows(now_s), now_s
+        rows = self.simulation.add(flows, self.ledger.write)
+        if token >= 0:
+            self.ledger.open(rows, flows, self._flights[token].carried.name)
         for number, row in enumerate(rows.tolist()):
             self._flow[row] = (token, launch, number)
         if launch.lost is not None:

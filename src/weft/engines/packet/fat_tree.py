@@ -9,6 +9,11 @@ import numpy as np
 from weft.engines.packet.network import PacketNetwork
 from weft.errors import ConfigError
 
+#: Bytes that a simulation takes, roughly: of a port with its queues and counters; of a switch and an edge switch in
+#: forwarding tables; of two edge switches as the longest way is looked for.
+_PORT_BYTES, _CELL_BYTES, _PAIR_BYTES = 500, 5, 48
+_MOST_BYTES = 16e9
+
 
 @dataclass(frozen=True)
 class Tier:
@@ -76,12 +81,52 @@ class FatTree:
         """
         return self._two(degraded, rate_x) if len(self.tiers) == 2 else self._three(degraded, rate_x)
 
-    def _two(self, degraded: int, rate_x: float) -> PacketNetwork:
-        leaf, spine = self.tiers
+    def counts(self) -> tuple[int, ...]:
+        """Return how many switches each tier has, from the hosts up, without building anything.
+
+        Raises:
+            ConfigError: the ports do not fit together.
+        """
+        leaf, spine = self.tiers[0], self.tiers[1]
         leaves = _whole(self.hosts, leaf.down, "hosts a leaf")
         spines = _whole(leaf.up, spine.bundle, "links a spine")
-        if spine.down != leaves * spine.bundle:
-            raise ConfigError(f"a spine with {spine.down} ports down cannot reach {leaves} leaves", field="Radix_Down")
+        if len(self.tiers) == 2:
+            if spine.down != leaves * spine.bundle:
+                message = f"a spine with {spine.down} ports down cannot reach {leaves} leaves"
+                raise ConfigError(message, field="Radix_Down")
+            return leaves, spines
+        core = self.tiers[2]
+        pods = _whole(self.hosts, self.pod_hosts, "hosts a pod")
+        pod_leaves = _whole(self.pod_hosts, leaf.down, "hosts of a pod a leaf")
+        if spine.down != pod_leaves * spine.bundle:
+            message = f"a spine with {spine.down} ports down does not fit {pod_leaves} leaves of a pod"
+            raise ConfigError(message, field="Radix_Down")
+        cores = spines * _whole(spine.up, core.bundle, "links a core switch")
+        if core.down != pods * core.bundle:
+            raise ConfigError(f"a core with {core.down} ports down does not fit {pods} pods", field="Radix_Down")
+        return leaves, pods * spines, cores
+
+    def checked(self) -> FatTree:
+        """Return it if its ports fit together and a simulation of it fits in memory, without building it.
+
+        Raises:
+            ConfigError: they do not, or it is too large.
+        """
+        counts = self.counts()
+        links = 2 * counts[0] * self.tiers[0].up + (2 * counts[1] * self.tiers[1].up if len(counts) == 3 else 0)
+        size = (2 * self.hosts + links) * _PORT_BYTES
+        size += counts[0] * (sum(counts) * _CELL_BYTES + counts[0] * _PAIR_BYTES)
+        if size > _MOST_BYTES:
+            raise ConfigError(
+                f"{self.hosts:,} hosts at {counts[0]:,} of {sum(counts):,} switches take some {size / 1e9:,.0f} GB, "
+                f"more than the {_MOST_BYTES / 1e9:,.0f} GB that a packet simulation may",
+                field="Nodes",
+            )
+        return self
+
+    def _two(self, degraded: int, rate_x: float) -> PacketNetwork:
+        leaf, spine = self.tiers
+        leaves, spines = self.counts()
         a = np.repeat(np.arange(leaves), leaf.up)
         b = np.tile(np.repeat(np.arange(spines), spine.bundle), leaves)
         names = [f"leaf{i}" for i in range(leaves)] + [f"spine{i}" for i in range(spines)]
@@ -92,20 +137,11 @@ class FatTree:
 
     def _three(self, degraded: int, rate_x: float) -> PacketNetwork:
         leaf, spine, core = self.tiers
-        leaves = _whole(self.hosts, leaf.down, "hosts a leaf")
-        pods = _whole(self.hosts, self.pod_hosts, "hosts a pod")
-        pod_leaves = _whole(self.pod_hosts, leaf.down, "hosts of a pod a leaf")
-        pod_spines = _whole(leaf.up, spine.bundle, "links a spine")
-        if spine.down != pod_leaves * spine.bundle:
-            message = f"a spine with {spine.down} ports down does not fit {pod_leaves} leaves of a pod"
-            raise ConfigError(message, field="Radix_Down")
-        each = _whole(spine.up, core.bundle, "links a core switch")
-        cores = each * pod_spines
-        if core.down != pods * core.bundle:
-            raise ConfigError(f"a core with {core.down} ports down does not fit {pods} pods", field="Radix_Down")
+        leaves, spines, cores = self.counts()
+        pod_leaves, pod_spines = self.pod_hosts // leaf.down, leaf.up // spine.bundle
+        each = spine.up // core.bundle
         a = np.repeat(np.arange(leaves), leaf.up)
         b = (a // pod_leaves) * pod_spines + np.tile(np.repeat(np.arange(pod_spines), spine.bundle), leaves)
-        spines = pods * pod_spines
         c = np.repeat(np.arange(spines), spine.up)
         up = np.tile(np.repeat(np.arange(each), core.bundle), spines)
         d = up * pod_spines + c % pod_spines

@@ -14,7 +14,7 @@ from weft.engines.packet.fault_kernels import flush, resume
 from weft.engines.packet.flow_rows import PS
 from weft.engines.packet.loop_kernels import SLACK
 from weft.engines.packet.simulation import Simulation
-from weft.engines.packet.tables import GRANTED, QUANTUM_BYTES, Tables
+from weft.engines.packet.tables import GRANTED, QUANTUM_BYTES, Tables, within
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -89,8 +89,8 @@ def _set_sizes(simulation: Simulation, ports: Ints, left_x: Floats) -> None:
     settings, rows = simulation.settings, simulation.tables["ports"]
     whole = simulation.network.buffer_x
     x = left_x if whole is None else left_x * whole[ports]
-    rows.limit[ports] = np.maximum(settings.queue_bytes * x, 2 * settings.transport.mtu_bytes)
-    rows.ecn_low[ports], rows.ecn_high[ports] = settings.ecn_low_bytes * x, settings.ecn_high_bytes * x
+    rows.limit[ports] = within(np.maximum(settings.queue_bytes * x, 2 * settings.transport.mtu_bytes))
+    rows.ecn_low[ports], rows.ecn_high[ports] = within(settings.ecn_low_bytes * x), within(settings.ecn_high_bytes * x)
 
 
 def _open(tables: Tables, port: int) -> None:

@@ -33,7 +33,7 @@ def without_failed(
 
 def _pair(tree: FatTree, network: PacketNetwork, failure: Failure, file: str | None) -> int:
     """Return which of the cables between switches it is: links 2 i and 2 i + 1 are cable i."""
-    counts = _switches(tree)
+    counts = tree.counts()
     name = _NAMES[failure.tier]
     if failure.tier >= len(counts):
         raise ConfigError(
@@ -50,13 +50,3 @@ def _pair(tree: FatTree, network: PacketNetwork, failure: Failure, file: str | N
         message = f"{name} switch {failure.switch} has no link {failure.link}; 0 to {len(cables) - 1}"
         raise ConfigError(message, file=file, line=failure.line, field="link_id")
     return int(cables[failure.link])
-
-
-def _switches(tree: FatTree) -> list[int]:
-    """Switches of each tier, from the hosts up."""
-    leaf, above = tree.tiers[0], tree.tiers[1]
-    leaves = tree.hosts // leaf.down
-    counts = [leaves, leaves * leaf.up // above.down]
-    if len(tree.tiers) == 3:
-        counts.append(counts[1] * above.up // tree.tiers[2].down)
-    return counts

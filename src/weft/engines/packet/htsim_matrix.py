@@ -124,7 +124,7 @@ def _flow(line: Line, header: dict[str, int], unit_s: float) -> _Flow:
         if word == "id":
             flow.id = line.whole(place + 1, word, 1)
         elif word == "start":
-            flow.start = line.whole(place + 1, word, 0, int(_LATEST_s / unit_s)) * unit_s
+            flow.start = line.decimal(place + 1, word, _LATEST_s / unit_s) * unit_s
         elif word == "trigger":
             flow.trigger = line.whole(place + 1, word, 1)
         elif word == "size":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from weft.errors import ConfigError
 
 _MOST_BYTES = 1 << 30
+_DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,19 @@ class Line:
         if not least <= value <= most:
             raise self.error(f"{text[:40]} is out of range; {least} to {most}", field)
         return value
+
+    def decimal(self, place: int, field: str, most: float) -> float:
+        """Return a word as a number from 0 on, with or without a decimal point.
+
+        Raises:
+            ConfigError: it is missing, no number, or out of range.
+        """
+        text = self.words[place] if place < len(self.words) else ""
+        if not _DECIMAL.fullmatch(text):
+            return float(self.whole(place, field, 0, int(most)))
+        if len(text) > 40 or float(text) > most:
+            raise self.error(f"{text[:40]} is out of range; 0 to {most:.0f}", field)
+        return float(text)
 
 
 def read_lines(path: str | os.PathLike[str]) -> Iterator[Line]:

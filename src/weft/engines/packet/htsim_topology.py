@@ -102,7 +102,6 @@ def _assembled(path: str, header: dict[str, int], blocks: dict[int, dict[str, in
             )
     tree = FatTree(header["nodes"], header["podsize"], tuple(made))
     try:
-        tree.network()
+        return tree.checked()
     except ConfigError as error:
         raise ConfigError(error.message, file=path, field=error.field) from None
-    return tree

@@ -18,12 +18,14 @@ def ideal_fct_s(
     flows: Flows,
     ways: npt.NDArray[np.int32],
     cut: npt.NDArray[np.bool_] | None = None,
+    *,
+    acknowledged: bool = True,
 ) -> Floats:
     """Return float64[flows], seconds from a flow's start until its last packet's acknowledgement is back.
 
-    Full packets follow each other at the pace of the slowest link so far; the last packet, which may be shorter, waits
-    at each link until the one before it has left. The acknowledgement takes the same way back, not held up by earlier
-    ones. O(flows x links).
+    A sender that paces puts full packets on the wire at its pace. They follow each other at the pace of the slowest
+    link so far; the last packet, which may be shorter, waits at each link until the one before it has left. The
+    acknowledgement takes the same way back, not held up by earlier ones. O(flows x links).
 
     Args:
         network: with rates and latencies.
@@ -31,6 +33,7 @@ def ideal_fct_s(
         flows: what is sent.
         ways: int32[flows, ports], -1 after the last.
         cut: bool[ports], the far end forwards a packet as soon as its header has come.
+        acknowledged: or only until the last packet has been received.
     """
     t = settings.transport
     payload = t.mtu_bytes - t.header_bytes
@@ -38,8 +41,10 @@ def ideal_fct_s(
     full = packets - 1
     last_bytes = (flows.size_bytes - full * payload + t.header_bytes).astype(np.float64)
     cuts = np.zeros(network.ports, bool) if cut is None else cut
-    first, last = np.zeros(len(flows)), np.zeros(len(flows))  # when the first full and the last packet come to a port
     slowest, answer = np.zeros(len(flows)), np.zeros(len(flows))
+    if flows.pace_Bps is not None:
+        slowest = 1 / flows.pace_Bps
+    first, last = np.zeros(len(flows)), full * t.mtu_bytes * slowest  # when the first and last packet come to a port
     back = network.back
     for column in ways.T:
         on = column >= 0
@@ -54,4 +59,4 @@ def ideal_fct_s(
         reverse = back[port]
         size = np.where(cuts[reverse], t.header_bytes, t.control_bytes)
         answer += np.where(on, size / network.rate_Bps[reverse] + network.latency_s[reverse], 0.0)
-    return last + answer
+    return last + answer if acknowledged else last

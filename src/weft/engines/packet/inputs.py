@@ -18,9 +18,10 @@ from weft.errors import ConfigError, UnknownName
 
 #: What the UEC reference simulator calls its congestion controls.
 ALIASES = {"nscc": "uec_nscc", "rccc": "uec_rccc", "both": "uec"}
+#: Where none is named.
+DEFAULT_TRANSPORT = "nscc"
 #: Of the network that is built where no file describes one.
 TIERS, RATE_Bps, HOP_s = 3, 12.5e9, 1e-6
-_MOST_CELLS = 1 << 30  # of forwarding tables
 
 Path = str | os.PathLike[str]
 
@@ -111,9 +112,8 @@ def _built(
         return tree
     if degraded < 0:
         raise ConfigError(f"{degraded} links cannot be degraded", field="degraded")
-    leaves = tree.hosts // max(1, tree.tiers[0].down)
-    if leaves * leaves > _MOST_CELLS:
-        raise ConfigError(
-            f"a network of {tree.hosts} hosts at {leaves} switches is too large", file=file, field="Nodes"
-        )
+    try:
+        tree.checked()
+    except ConfigError as error:
+        raise ConfigError(error.message, file=file, field=error.field) from None
     return without_failed(tree, tree.network(degraded), failures, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,14 +32,17 @@ class FlowRows:
         self._tables = tables
         self._free: list[int] = []
 
-    def add(self, flows: Flows) -> Ints:
+    def add(self, flows: Flows, taking: Callable[[Ints], None] | None = None) -> Ints:
         """Start flows, now or later; return their rows, int64[flows].
 
         Args:
             flows: checked; without triggers. What would start before now starts now.
+            taking: told the rows before they are written over.
         """
         tables, count = self._tables, len(flows)
         rows = np.array(self._taken(count), np.int64)
+        if taking is not None:
+            taking(rows)
         senders, receivers = records(count, record.SENDER), records(count, record.RECEIVER)
         fill(senders, receivers, flows, tables.network, tables.settings)
         senders.timer = tables["senders"].timer[rows]

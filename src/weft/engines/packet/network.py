@@ -73,6 +73,7 @@ class PacketNetwork:
         reference: what a transport's sizes follow from; None: the fastest host and the longest way.
         weighted: next hops get shares by the capacity beyond them (WCMP); otherwise all the same.
         weight: int32[links], 0 where a link is down from the start; None: 1 each.
+        built_Bps: float64[ports], rates before any link was degraded; None: as they are.
     """
 
     name: str
@@ -89,6 +90,7 @@ class PacketNetwork:
     reference: Reference | None = None
     weighted: bool = False
     weight: Ints | None = None
+    built_Bps: Floats | None = None
     _cache: dict[bytes, Tables] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -198,15 +200,16 @@ class PacketNetwork:
         return int(hops[hops < FAR].max(initial=0)) + 2, float(whole.max(initial=0.0))
 
     def oversubscription(self) -> float:
-        """Return how much more hosts send than the network carries, tier by tier; 1 or more.
+        """Return how much more hosts send than the network as it was built carries, tier by tier; 1 or more.
 
         Switches are in tiers by their links to the nearest host. The rate that leaves a tier upward is compared with
         what comes into it from below, and the factors of all tiers are multiplied.
         """
         hops = self.tables().hops.min(axis=1).astype(int)
-        rate = self.rate_Bps[2 * self.hosts :]
+        rate_Bps = self.rate_Bps if self.built_Bps is None else self.built_Bps
+        rate = rate_Bps[2 * self.hosts :]
         low, high = hops[self.link_src], hops[self.link_dst]
-        into, whole = float(self.rate_Bps[: self.hosts].sum()), 1.0
+        into, whole = float(rate_Bps[: self.hosts].sum()), 1.0
         for tier in range(int(hops.max(initial=0))):
             up = float(rate[(low == tier) & (high == tier + 1)].sum())
             if up > 0:
@@ -226,7 +229,8 @@ class PacketNetwork:
         ports = 2 * self.hosts + np.asarray(links, int)
         rate[ports] *= rate_x
         buffer[ports] *= rate_x
-        return replace(self, rate_Bps=rate, buffer_x=buffer, _cache=self._cache)
+        built = self.rate_Bps if self.built_Bps is None else self.built_Bps
+        return replace(self, rate_Bps=rate, buffer_x=buffer, built_Bps=built, _cache=self._cache)
 
 
 def _sorted_by(end: Ints, switches: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -13,6 +13,7 @@ Switches are numbered as the routing's graph has them, scale-up domains after th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -203,19 +204,22 @@ def transport_on(fabric: Fabric, routing: Routing, transport: Transport) -> Tran
     flowlet       switches take the shortest of their queues after each pause of a flow
     valiant, ugal by way of another switch: always, or where that is quicker
     ============  =====================================================================
+
+    The routing's seed is added to the transport's: it draws all that is random.
     """
     check_policy(routing)
     direct = fabric.network.coordinates is not None
     policy = "spray" if routing.policy == "minimal" and direct else routing.policy
     sprays = transport.balance if transport.balance not in ("one_path", "flowlet") else "oblivious"
-    changes: dict[str, dict[str, str]] = {
+    changes: dict[str, dict[str, Any]] = {
         "ecmp": {"balance": "one_path", "switch_choice": "hashed"},
         "spray": {"balance": sprays, "switch_choice": "hashed"},
         "flowlet": {"balance": "one_path", "switch_choice": "flowlets"},
         "valiant": {"balance": sprays, "switch_choice": "hashed", "way": "valiant"},
         "ugal": {"balance": sprays, "switch_choice": "hashed", "way": "ugal"},
     }
-    return replace(transport, **changes.get(policy, {"balance": "one_path", "switch_choice": "shortest_queue"}))  # type: ignore[arg-type]
+    change = changes.get(policy, {"balance": "one_path", "switch_choice": "shortest_queue"})
+    return replace(transport, **change, seed=(transport.seed + routing.seed) % (1 << 63))
 
 
 def _reference(net: PacketNetwork, parts: Parts) -> Reference:

@@ -22,7 +22,13 @@ from weft.engines.packet.ways import best_ways
 Columns = dict[str, npt.NDArray[Any]]
 
 #: Why a flow did not end.
-REASONS = ("the time was over", "it would have started later", "no trigger started it", "nothing moved any more")
+REASONS = (
+    "the time was over",
+    "it would have started later",
+    "no trigger started it",
+    "nothing moved any more",
+    "what was left of it went by another port",
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,8 @@ class Outcome:
 
     Attributes:
         network, flows, settings: what was simulated.
-        flow: a row a flow: src, dst, size_bytes, priority, start_s, end_s (all acknowledged), received_s, fct_s,
+        flow: a row a flow: src, dst, size_bytes, priority, start_s, end_s (all acknowledged; of a fabric's engine,
+            all received), received_s, fct_s,
             ideal_fct_s (with the network to itself), slowdown, packets, retransmissions, timeouts, acks, nacks, marked
             (acknowledgements that told of congestion), disordered (packets that came before an earlier one),
             most_beyond_gap (packets held at once for a missing one), duplicates, goodput_Bps. NaN where it did not end.
@@ -116,7 +123,7 @@ def outcome(
         flows=simulation.flows,
         settings=simulation.settings,
         flow=flow,
-        port=_ports(simulation, simulated_s),
+        port=port_columns(simulation, simulated_s),
         unfinished=_unfinished(simulation, stuck),
         packet_hops=int(simulation.world.hops),
         events=int(simulation.world.event_count),
@@ -127,37 +134,56 @@ def outcome(
 
 
 def _flows(simulation: Simulation, ideal_s: npt.NDArray[np.float64]) -> Columns:
-    flows, sender, receiver = simulation.flows, simulation.tables["senders"], simulation.tables["receivers"]
-    done = sender.state == code_kernels.DONE
-    started = sender.state != code_kernels.WAITING
-    start_s = np.where(started, sender.start_ps / PS, np.nan)
-    end_s = np.where(done, sender.end_ps / PS, np.nan)
-    fct_s = np.where(done, (sender.end_ps - sender.start_ps) / PS, np.nan)
+    sender, receiver = simulation.tables["senders"], simulation.tables["receivers"]
+    return flow_columns(simulation.flows, sender, receiver, sender.state == code_kernels.DONE, sender.end_ps, ideal_s)
+
+
+def flow_columns(
+    flows: Flows,
+    sender: Mapping[str, npt.NDArray[Any]],
+    receiver: Mapping[str, npt.NDArray[Any]],
+    done: npt.NDArray[np.bool_],
+    ended_ps: npt.NDArray[Any],
+    ideal_s: npt.NDArray[np.float64],
+) -> Columns:
+    """Return what became of flows.
+
+    Args:
+        flows: what was sent.
+        sender, receiver: columns of their records, in the flows' order.
+        done: bool[flows], those that have ended.
+        ended_ps: int64[flows], when.
+        ideal_s: of each flow, with the network to itself.
+    """
+    start_ps = sender["start_ps"]
+    start_s = np.where(sender["state"] != code_kernels.WAITING, start_ps / PS, np.nan)
+    fct_s = np.where(done, (ended_ps - start_ps) / PS, np.nan)
     return {
         "src": flows.src,
         "dst": flows.dst,
         "size_bytes": flows.size_bytes,
         "priority": np.zeros(len(flows), np.int64) if flows.priority is None else flows.priority,
         "start_s": start_s,
-        "end_s": end_s,
-        "received_s": np.where(sender.got_ps > 0, sender.got_ps / PS, np.nan),
+        "end_s": np.where(done, ended_ps / PS, np.nan),
+        "received_s": np.where(sender["got_ps"] > 0, sender["got_ps"] / PS, np.nan),
         "fct_s": fct_s,
         "ideal_fct_s": ideal_s,
         "slowdown": fct_s / ideal_s,
-        "packets": sender.high.astype(np.int64),
-        "retransmissions": sender.again.astype(np.int64),
-        "timeouts": sender.timeouts.astype(np.int64),
-        "acks": sender.acks.astype(np.int64),
-        "nacks": sender.nacks.astype(np.int64),
-        "marked": sender.marked.astype(np.int64),
-        "disordered": receiver.disordered.astype(np.int64),
-        "most_beyond_gap": receiver.most_beyond.astype(np.int64),
-        "duplicates": receiver.duplicates.astype(np.int64),
+        "packets": sender["high"].astype(np.int64),
+        "retransmissions": sender["again"].astype(np.int64),
+        "timeouts": sender["timeouts"].astype(np.int64),
+        "acks": sender["acks"].astype(np.int64),
+        "nacks": sender["nacks"].astype(np.int64),
+        "marked": sender["marked"].astype(np.int64),
+        "disordered": receiver["disordered"].astype(np.int64),
+        "most_beyond_gap": receiver["most_beyond"].astype(np.int64),
+        "duplicates": receiver["duplicates"].astype(np.int64),
         "goodput_Bps": flows.size_bytes / fct_s,
     }
 
 
-def _ports(simulation: Simulation, span_s: float) -> Columns:
+def port_columns(simulation: Simulation, span_s: float) -> Columns:
+    """Return what became of ports over a span of time."""
     network, tables, world = simulation.network, simulation.tables, simulation.world
     ports, tally = tables["ports"], tables["tally"]
     most = tables["queues"].most.reshape(network.ports, int(world.classes))[:, 1:]

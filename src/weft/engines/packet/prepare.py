@@ -15,7 +15,7 @@ from weft.engines.fluid.prepare import Party
 from weft.engines.fluid.states import states
 from weft.engines.packet.carriage import Carried, PacketCarrier, PartyCarriage
 from weft.engines.packet.engine import Others, PacketEngine
-from weft.engines.packet.launch import Launcher, Wanted
+from weft.engines.packet.launch import Wanted
 from weft.engines.packet.of_fabric import of_fabric, transport_on
 from weft.engines.packet.transport import Transport
 from weft.engines.scenario import Background, Scenario
@@ -27,8 +27,6 @@ from weft.workload.program import Communication, Program
 
 _KEYS = 1 << 48  # of traffic of others, apart from those of jobs
 _LONGEST_s = 3600.0  # that traffic of others goes on if nothing ends it
-#: Packets times links of one run: some ten minutes.
-MOST_PACKET_HOPS = 2e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,30 +81,6 @@ def prepare(
     closed_form = AnalyticEngine(fabric, library)
     engine = PacketEngine(network, settled, carried.__getitem__, closed_form, states=over_time, others=others)
     return Prepared(engine, found, carrier.refused)
-
-
-def check_size(launcher: Launcher, carried: Sequence[Carried]) -> None:
-    """Refuse what would take too long.
-
-    Args:
-        launcher: makes the flows.
-        carried: communications, each as often as it is done.
-
-    Raises:
-        ConfigError: with what to do.
-    """
-    each: dict[Carried, float] = {}
-    total = 0.0
-    for one in carried:
-        if one not in each:
-            each[one] = sum(launcher.packet_hops(one, stage) for stage in range(len(one.stages)))
-        total += each[one]
-    if total > MOST_PACKET_HOPS:
-        raise ConfigError(
-            f"{total:.1e} packets times links are too many for the packet engine, which takes {MOST_PACKET_HOPS:.0e} "
-            "(some ten minutes); use the fluid engine, or less: fewer layers, tokens, micro-batches or bytes",
-            field="engine",
-        )
 
 
 def _others(fabric: Fabric, background: Background, number: int) -> Others:

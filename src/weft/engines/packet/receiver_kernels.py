@@ -32,6 +32,7 @@ from weft.engines.packet.record_kernels import World, came, hosts, idles, packet
 from weft.engines.packet.trigger_kernels import tell_end
 
 _ONE = np.uint64(1)
+PULL_PATHS = 128  # over which credit is spread, whatever data does (htsim_uec)
 IDLE_ROWS = 1024  # entries of a host's list of flows whose demand was met
 _LEAST_TURN = 4  # quanta: the time a pull takes that grants nothing
 
@@ -274,7 +275,7 @@ def grant(w: World, h: int) -> None:
         host.idle_head += 1
         granted = w.grant_quanta
         flow.latest_pull += granted
-        if flow.latest_pull - flow.pull_target < w.max_window // 256:
+        if 0 <= flow.latest_pull - flow.pull_target < w.max_window // 256:
             _join_idle(w, h, f)
     else:
         host.granting = 0
@@ -282,7 +283,7 @@ def grant(w: World, h: int) -> None:
     p = make_packet(w, PULL, f, senders(w, f).src, w.control_size, 0)
     packets(w, p).word = flow.latest_pull
     packets(w, p).entropy = flow.pull_entropy
-    flow.pull_entropy = (flow.pull_entropy + 1) % w.paths
+    flow.pull_entropy = (flow.pull_entropy + 1) % PULL_PATHS
     enqueue(w, p, host.port)
     quanta = granted if granted > 0 else _LEAST_TURN
     at_time(w, w.now + int(quanta * host.ps_per_quantum / host.rate), GRANT, h)

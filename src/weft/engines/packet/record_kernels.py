@@ -110,7 +110,7 @@ SENDER = np.dtype(
         ("level", u1),  # class of queue of its data
         ("timer", u1),  # whether an event is pending
         ("pacing", u1),
-        ("asked", u1),  # for credit, in a row without an answer
+        ("asked", u1),  # for credit, without an answer yet
         ("slot", i4),
         ("src", i4),
         ("dst", i4),
@@ -140,6 +140,8 @@ SENDER = np.dtype(
         ("again", i4),  # retransmissions
         ("nacks", i4),
         ("timeouts", i4),
+        ("starved", i4),  # retransmission times without credit, in a row
+        ("target", i8),  # up to which quantum of credit it last asked
         ("bytes", i8),
         ("lost_bytes", i8),
         ("next_ps", i8),  # when the pace allows the next packet
@@ -295,6 +297,7 @@ WORLD = np.dtype(
         ("flowlet_ps", i8),
         ("ack_every", i8),  # bytes
         ("rto_ps", i8),
+        ("patience", i8),  # retransmission times without credit after which a sender asks for it
         ("gap_packets", i8),  # out of order by so many means lost; 0 where trimming tells
         ("window", i8),  # sequence numbers a sender may be ahead of the first gap
         ("control_per_data", i8),

@@ -52,7 +52,6 @@ from weft.engines.packet.trigger_kernels import tell_end
 
 QUANTUM = 256  # bytes of credit, as grants count it
 _ONE = np.uint64(1)
-_MOST_ASKED = 8  # requests for credit in a row after which the time between them, doubled every other, stays
 
 
 @kernel
@@ -175,7 +174,8 @@ def send(w: World, f: int) -> None:
     packet.flags = FIRST
     packet.entropy = next_path(w, slot, sender.sent, int(min(sender.cwnd, float(w.max_window))) // w.mtu)
     if w.receiver_driven:
-        packet.word = _pull_target(w, f)
+        sender.target = _pull_target(w, f)
+        packet.word = sender.target
     record = seqs(w, _at(w, f, seq))
     if repeated:
         packet.flags |= AGAIN | ASKS
@@ -249,6 +249,8 @@ def get_ack(w: World, p: int) -> None:
     marked = packet.flags & ECN != 0
     sender.marked += marked
     rtt_ps = _round_trip(w, f, packet.seq, packet.flags & AGAIN != 0)
+    if packet.seq == NOTHING:
+        sender.asked = 0
     _ack_below(w, f, packet.cum)
     if w.recovery == GO_BACK_N:
         _count_flight(w, f)
@@ -406,6 +408,7 @@ def get_pull(w: World, p: int) -> None:
         sender.credit = min(sender.credit + (packet.word - sender.pulled) * QUANTUM, w.max_window)
         sender.pulled = packet.word
         sender.asked = 0
+        sender.starved = 0
     want(w, f)
 
 
@@ -428,12 +431,17 @@ def _stop_speculating(w: World, f: int) -> None:
 
 @kernel
 def timer(w: World, f: int) -> None:
-    """Take for lost what has not been heard of for the retransmission time; look again when the next may be."""
+    """Take for lost what has not been heard of for the retransmission time; look again when the next may be.
+
+    A receiver is asked for credit where something was lost in silence and can't be sent again yet, until it answers.
+    What is known to have been trimmed waits for credit unasked, for the receiver knows too; only after a long time is
+    the credit taken for lost.
+    """
     sender = senders(w, f)
     sender.timer = 0
     if sender.state != RUNNING:
         return
-    oldest, late = NEVER, 0
+    oldest, late, ask = NEVER, 0, False
     for seq in range(sender.cum, sender.sent):
         if seqs(w, _at(w, f, seq)).state != FLYING:
             continue
@@ -444,37 +452,42 @@ def timer(w: World, f: int) -> None:
         path_feedback(w, sender.slot, seqs(w, _at(w, f, seq)).path, SILENT)
         if w.recovery == GO_BACK_N:
             break
+        if sender.lost > 0:
+            _stop_speculating(w, f)
+            ask = True
         lose(w, f, seq)
         control.lost(w, f, size_of(w, f, seq))
+        ask = ask or sender.credit <= 0 or sender.cwnd < sender.in_flight + size_of(w, f, seq)
     if late > 0:
         sender.timeouts += 1
         if w.recovery == GO_BACK_N:
             control.lost(w, f, size_of(w, f, sender.cum))
             _go_back(w, f)
+            ask = True
     none = oldest == NEVER
     starved = w.receiver_driven and none and sender.credit <= 0 and (sender.backlog > 0 or sender.lost > 0)
-    if w.receiver_driven and (late > 0 or starved):
+    if starved and late == 0:
+        sender.starved += 1
+        ask = sender.asked > 0 or sender.starved >= w.patience
+    if w.receiver_driven and ask:
         _ask(w, f)
     if late > 0 or starved or not none:
         sender.timer = 1
-        wait_ps = w.rto_ps
-        if starved:  # a receiver with many senders answers late: ask it less and less often
-            wait_ps = w.rto_ps << (sender.asked >> 1)
-            sender.asked = min(_MOST_ASKED, sender.asked + 1)
-        at_time(w, (w.now if none else oldest) + wait_ps, TIMER, f)
+        at_time(w, (w.now if none else oldest) + w.rto_ps, TIMER, f)
     if late > 0:
         want(w, f)
 
 
 @kernel
 def _ask(w: World, f: int) -> None:
-    """Tell the receiver that there is something to grant credit for."""
+    """Tell the receiver that credit is waited for, up to what was last asked for."""
     sender = senders(w, f)
-    _stop_speculating(w, f)
+    sender.asked = 1
+    sender.starved = 0
     p = make_packet(w, RTS, f, sender.dst, w.control_size, 0)
     packets(w, p).seq = sender.cum
     packets(w, p).entropy = next_path(w, sender.slot, sender.sent, 1)
-    packets(w, p).word = _pull_target(w, f)
+    packets(w, p).word = sender.target
     enqueue(w, p, hosts(w, sender.src).port)
 
 

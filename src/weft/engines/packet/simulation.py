@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -51,17 +52,18 @@ class Simulation:
         """Where the simulation is."""
         return float(self.world.now) / PS
 
-    def add(self, flows: Flows) -> npt.NDArray[np.int64]:
+    def add(self, flows: Flows, taking: Callable[[npt.NDArray[np.int64]], None] | None = None) -> npt.NDArray[np.int64]:
         """Start more flows, each at its start or now, if that is later; return their rows in the tables.
 
         Args:
             flows: without triggers; rows of flows that have ended and left no trace are used again.
+            taking: told the rows before they are written over.
 
         Raises:
             ConfigError: flows name hosts that are not there, or their sizes cannot be simulated.
         """
         payload = self.settings.transport.mtu_bytes - self.settings.transport.header_bytes
-        return self._rows.add(flows.checked(self.network.hosts, payload))
+        return self._rows.add(flows.checked(self.network.hosts, payload), taking)
 
     @property
     def ended(self) -> npt.NDArray[np.int64]:

@@ -10,7 +10,9 @@ from weft.engines.expand import merge, repeated
 from weft.engines.fluid.parties import party_of
 from weft.engines.fluid.step import beside
 from weft.engines.packet.engine import PacketEngine
-from weft.engines.packet.prepare import Prepared, check_size, prepare
+from weft.engines.packet.outcome import Outcome
+from weft.engines.packet.prepare import Prepared, prepare
+from weft.engines.packet.size_check import check_least, check_size
 from weft.engines.packet.transport import Transport
 from weft.engines.scenario import Scenario
 from weft.fabric import Fabric
@@ -25,6 +27,7 @@ class PacketStep:
     Attributes:
         engine: as the last run left it.
         prepared: the job's transfers and its network.
+        transport: as it was asked for.
     """
 
     def __init__(
@@ -41,10 +44,12 @@ class PacketStep:
         """Prepare a job, and those that a scenario puts beside it.
 
         Raises:
-            ConfigError: a job does not fit where it is put, or the scenario names what is not there.
+            ConfigError: it is far too large, a job does not fit where it is put, or the scenario names what is not
+                there.
         """
         program = step_program(resolved)
         parties = [party_of(fabric, resolved.mapping, program, first=scenario.first, slow=scenario.slow)]
+        check_least(program, parties[0], transport or Transport())
         self._others: list[Program] = []
         for other in beside(fabric, library, resolved, scenario):
             one = step_program(other.plan)
@@ -62,6 +67,7 @@ class PacketStep:
                 )
             )
         self._plan, self._whole, self._progress = resolved, program, progress
+        self.transport = transport
         self.prepared: Prepared = prepare(
             fabric, library, parties, scenario=scenario, routing=routing, transport=transport
         )
@@ -86,6 +92,10 @@ class PacketStep:
         check_size(self.engine.launcher, [self.engine.carried(each) for each in _done(whole)])
         done = execute(whole, self.engine, slowdown=self._plan.overlap_slowdown, progress=self._progress)
         return Execution(own, done.start_s[: len(own)], done.end_s[: len(own)]) if others else done
+
+    def outcome(self) -> Outcome:
+        """What became of the packets of the last run; those of jobs beside it are counted too."""
+        return self.engine.ledger.outcome()
 
 
 def _done(program: Program) -> list[Communication]:

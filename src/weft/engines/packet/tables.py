@@ -21,6 +21,7 @@ from weft.routing.hashing import Hashing
 _LINE = 64  # bytes of a cache line
 QUANTUM_BYTES = 256  # of credit
 _UNLIMITED = 1 << 60
+_MOST_BYTES = (1 << 31) - 1
 _NOTIFY_s = 50e-6  # between notifications of a flow (Y. Zhu et al., SIGCOMM 2015, section 3.1)
 #: Of line rate, that receivers grant (EQDS paces at 0.99, V. Olteanu et al., NSDI 2022).
 GRANTED = 0.99
@@ -32,6 +33,11 @@ def records(count: int, dtype: np.dtype[Any]) -> Any:
     raw = np.zeros(size + _LINE, np.uint8)
     start = -raw.ctypes.data % _LINE
     return raw[start : start + size].view(dtype).view(np.recarray)
+
+
+def within(size_bytes: Any) -> Any:
+    """Return sizes that a port's record has room for; a threshold at the most is never reached."""
+    return np.minimum(size_bytes, _MOST_BYTES)
 
 
 class Tables:
@@ -85,6 +91,7 @@ class Tables:
         w.early = t.switch_choice == "hashed" and t.way == "minimal"
         w.flowlet_ps, w.ack_every = int(t.flowlet_s * PS), t.ack_every_bytes
         w.rto_ps, w.gap_packets = int(s.rto_s * PS), s.gap_packets
+        w.patience = s.patience
         most = 4 * s.window_x * s.widest_bytes / t.mtu_bytes
         if len(self.flows):
             most = min(most, int(self.flows.size_bytes.max()) // (t.mtu_bytes - t.header_bytes) + 1)
@@ -117,10 +124,10 @@ class Tables:
         cables.ps_per_byte = PS / net.rate_Bps
         cables.latency_ps = np.rint(net.latency_s * PS)
         x = np.ones(net.ports) if net.buffer_x is None else net.buffer_x
-        ports.limit = np.maximum(s.queue_bytes * x, t.mtu_bytes)
+        ports.limit = within(np.maximum(s.queue_bytes * x, t.mtu_bytes))
         cables.limit_control = 2 * ports.limit.astype(np.int64)
         cables.limit_control[:hosts] = _UNLIMITED
-        ports.ecn_low, ports.ecn_high = s.ecn_low_bytes * x, s.ecn_high_bytes * x
+        ports.ecn_low, ports.ecn_high = within(s.ecn_low_bytes * x), within(s.ecn_high_bytes * x)
         ports.marks[hosts:] = 1
         ports.marks[hosts : 2 * hosts] = s.ecn_last_hop
         if net.loss is not None:
@@ -169,11 +176,12 @@ class Tables:
         return (to >= 0) & (low[to] == rate) & (high[to] == rate) & ~whole
 
     def _credit(self) -> Any:
-        """Bytes of buffer behind each port, a lane."""
+        """Bytes of buffer behind each port, a lane: what is on the way, and four packets, more where buffers are."""
         net, t = self.network, self.settings.transport
         if t.credit_bytes:
             return np.full(net.ports, max(t.credit_bytes, t.mtu_bytes))
-        return np.ceil(2 * net.latency_s * net.rate_Bps).astype(np.int64) + 4 * t.mtu_bytes
+        kept = np.ceil(4 * t.mtu_bytes * np.maximum(1.0, 1.0 if net.buffer_x is None else net.buffer_x))
+        return (np.ceil(2 * net.latency_s * net.rate_Bps) + kept).astype(np.int64)
 
     def _rings(self, ports: Any, cables: Any) -> dict[str, Any]:
         """A ring for each delay that ports have."""

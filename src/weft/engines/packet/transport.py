@@ -35,7 +35,8 @@ class Transport:
         mtu_bytes: a full packet on the wire, with its header.
         header_bytes: of it.
         control_bytes: an acknowledgement, a trimmed packet.
-        queue_bytes: data a port holds; blank: one bandwidth-delay product (five where full queues drop).
+        queue_bytes: data a port holds; blank: so many bandwidth-delay products as ``queue_bdps`` says.
+        queue_bdps: blank: one (five where full queues drop).
         shared_bytes: a switch's buffer, shared by its ports; blank: ports have their own.
         shared_alpha: a port may hold so many times what is left of it (dynamic thresholds).
         ecn_low_bytes, ecn_high_bytes: RED marks between, and all above; blank: 20 and 80 % of one bandwidth-delay
@@ -54,8 +55,8 @@ class Transport:
             packets are trimmed, else the round trip.
         ack_every_bytes: data between acknowledgements of packets that do not ask for one.
         rto_s: retransmission time; blank: 15 us and six full queues, two round trips at least.
-        gap_packets: overtaken by so many is lost; 0 where trimming tells; blank: 0 where queues trim, else 3 on one
-            path and one window on several.
+        gap_packets: overtaken by so many is lost; 0: only silence tells; blank: 0 where queues trim, and for NSCC and
+            receiver credit; else 3 on one path and one window on several.
         flowlet_s: pause after which a flow may take another path.
         grant_packets: full packets that a receiver grants at a time.
         grants_follow_marks: receivers grant less where the network towards them is congested; blank: where leaf
@@ -75,6 +76,7 @@ class Transport:
     header_bytes: int = 64
     control_bytes: int = 64
     queue_bytes: int | None = None
+    queue_bdps: int | None = None
     shared_bytes: int | None = None
     shared_alpha: float = 1.0
     ecn_low_bytes: int | None = None
@@ -111,7 +113,16 @@ class Transport:
             raise ConfigError(f"{self.paths} paths; a power of two up to 32,768", field="paths")
         if not 1 <= self.lanes * len(self.class_weights) < 32:
             raise ConfigError("traffic classes times lanes are 1 to 31", field="lanes")
-        for name in ("queue_bytes", "shared_bytes", "xoff_bytes", "credit_bytes", "window_bytes", "rto_s"):
+        for name in (
+            "queue_bytes",
+            "queue_bdps",
+            "target_delay_s",
+            "shared_bytes",
+            "xoff_bytes",
+            "credit_bytes",
+            "window_bytes",
+            "rto_s",
+        ):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1 << 31:
                 raise ConfigError(f"{value}; above 0 and below 2^31", field=name)
@@ -120,10 +131,23 @@ class Transport:
         low, high = self.ecn_low_bytes, self.ecn_high_bytes
         if low is not None and high is not None and low > high:
             raise ConfigError(f"{low} bytes is above ecn_high_bytes, {high}", field="ecn_low_bytes")
+        if self.gap_packets is not None and not 0 <= self.gap_packets < 1 << 31:
+            raise ConfigError(f"{self.gap_packets} packets; 0 and more", field="gap_packets")
         if not 1 <= self.grant_packets <= 1 << 10:
             raise ConfigError(f"{self.grant_packets} packets at a time; 1 to 1,024", field="grant_packets")
         if self.ecn_most is not None and not 0 <= self.ecn_most <= 1:
             raise ConfigError(f"{self.ecn_most}; a probability, 0 to 1", field="ecn_most")
+
+    @property
+    def hazards(self) -> list[str]:
+        """What in it does not go together, so that figures are bad for that reason."""
+        spreads = self.balance != "one_path" or self.switch_choice != "hashed"
+        if self.recovery == "go_back_n" and spreads:
+            return [
+                "packets of a flow take several ways, and the transport sends again all from a gap on (go-back-N): "
+                "what comes out of order is lost; use ecmp routing, or a transport that takes packets in any order"
+            ]
+        return []
 
 
 _CHOICES = {
@@ -150,6 +174,8 @@ class Settings:
         rate_Bps: of the fastest host.
         bdp_bytes: what it sends in a round trip.
         widest_bytes: the largest bandwidth-delay product of any way.
+        patience: retransmission times without credit after which a sender asks the receiver for it: 1 where wires lose
+            packets; elsewhere credit is hardly ever lost, and comes when the receiver's other flows leave room.
     """
 
     transport: Transport
@@ -172,12 +198,19 @@ class Settings:
     widest_bytes: float
     grants_follow_marks: bool
     least_grant: float
+    patience: int
+
+
+_PATIENCE = 256
 
 
 def settle(transport: Transport, network: PacketNetwork) -> Settings:
     """Fill in what a transport leaves blank.
 
     The rules are those of the UEC reference simulator (htsim_uec), so that its runs can be compared with as they are.
+
+    Raises:
+        ConfigError: rates and latencies are such that queues would hold 2 GiB and more.
     """
     t, given = transport, network.reference
     rate_Bps = float(network.rate_Bps[: network.hosts].max()) if given is None else given.rate_Bps
@@ -185,16 +218,21 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
     rtt_s = 2 * latency_s + links * (t.mtu_bytes + t.control_bytes) / rate_Bps
     bdp = rtt_s * rate_Bps
     packets = math.ceil(round(bdp / t.mtu_bytes, 9))
-    queue = t.queue_bytes or packets * (1 if t.queues == "trim" else 5) * t.mtu_bytes
+    queue = t.queue_bytes or packets * (t.queue_bdps or (1 if t.queues == "trim" else 5)) * t.mtu_bytes
     low, high, most = marking(t, packets, rate_Bps)
     late = {"dcqcn": high, "timely": 5 * packets * t.mtu_bytes}.get(t.control, 0)
     xoff = t.xoff_bytes or max(packets * t.mtu_bytes, late)
+    if max(queue, high, xoff) >= 1 << 31:
+        message = f"{rate_Bps * 8e-9:g} Gb/s for a round trip of {rtt_s:g} s are {bdp:.2e} bytes"
+        raise ConfigError(f"{message}; queues hold a few times as much, less than 2 GiB", field="latency")
     reach = float((network.latency_s * network.rate_Bps).max())
     oversubscription = network.oversubscription()
     alone = t.receiver_driven and t.control == "none"
     follow = t.grants_follow_marks
     spread = (t.balance not in ("one_path", "flowlet") and t.paths > 1) or t.switch_choice != "hashed"
-    gap = (0 if t.queues == "trim" else max(3, packets) if spread else 3) if t.gap_packets is None else t.gap_packets
+    told = t.queues == "trim" or t.control == "nscc" or t.receiver_driven
+    gap = (0 if told else max(3, packets) if spread else 3) if t.gap_packets is None else t.gap_packets
+    lossy = network.loss is not None and bool((network.loss > 0).any())
     return Settings(
         transport=t,
         rtt_s=rtt_s,
@@ -216,6 +254,7 @@ def settle(transport: Transport, network: PacketNetwork) -> Settings:
         widest_bytes=bdp if given is None else max(bdp, given.widest_bytes),
         grants_follow_marks=(alone and oversubscription > 1) if follow is None else follow,
         least_grant=max(0.9 / max(1.0, oversubscription), 0.01),
+        patience=1 if lossy else _PATIENCE,
     )
 
 

@@ -83,7 +83,7 @@ def cable_schedule(fabric: Fabric) -> Schedule:
         "to_medium": _of(index, [c.upper_medium or c.medium for c in classes]),
         "length_m": _of(index, [c.length_m for c in classes]),
     }
-    return Schedule(carried, links, columns)
+    return Schedule(work.cables[carried], links, columns)
 
 
 def port_names(fabric: Fabric) -> tuple[IntArray, npt.NDArray[np.str_], npt.NDArray[np.str_]]:

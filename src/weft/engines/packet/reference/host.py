@@ -121,7 +121,7 @@ class Host:
             flow = self.resting.popleft()
             granted = size
             flow.latest_pull += granted
-            if flow.latest_pull - flow.pull_target < self.model.most_credit // QUANTUM:
+            if 0 <= flow.latest_pull - flow.pull_target < self.model.most_credit // QUANTUM:
                 self._rest(flow)
         else:
             self._granting = False

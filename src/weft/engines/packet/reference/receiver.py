@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from weft.engines.packet.reference.host import Host
     from weft.engines.packet.reference.sender import Sender
 
+_PULL_PATHS = 128  # over which credit is spread, whatever data does
+
 
 class Receiver:
     """A flow at its receiver.
@@ -137,5 +139,5 @@ class Receiver:
         """Send the credit granted."""
         a = self._control(Kind.PULL)
         a.word, a.entropy = self.latest_pull, self._pull_entropy
-        self._pull_entropy = (self._pull_entropy + 1) % self.model.transport.paths
+        self._pull_entropy = (self._pull_entropy + 1) % _PULL_PATHS
         self.host.port.enqueue(a)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from weft.engines.packet.reference.host import Host
     from weft.engines.packet.reference.receiver import Receiver
 
-_MOST_ASKED = 8  # requests for credit in a row after which the time between them, doubled every other, stays
-
 
 class State(Enum):
     """Of a sequence number."""
@@ -74,7 +72,8 @@ class Sender:
         self.ps_per_byte = 0.0
         self._next_ps = 0
         self._pacing = self._timing = False
-        self._speculating, self.credit, self._pulled, self._asked = True, model.most_credit, 0, 0
+        self._speculating, self.credit, self._pulled, self._target = True, model.most_credit, 0, 0
+        self._asked, self._starved = False, 0
         self.acks = self.marked = self.again = self.nacks = self.timeouts = 0
         self._goes_back, self._driven = t.recovery == "go_back_n", t.receiver_driven
         self.balance: Balance
@@ -168,7 +167,7 @@ class Sender:
         allowed = int(min(self.cwnd, float(self.model.most_credit))) // t.mtu_bytes
         p.entropy = self.balance.next(self.sent, allowed)
         if self._driven:
-            p.word = self._pull_target()
+            p.word = self._target = self._pull_target()
         last = self._backlog == 0 or (self._driven and self.credit <= 0)
         p.again, p.asks = repeated, repeated or last or self.in_flight + size >= self.cwnd
         self.again += repeated
@@ -207,6 +206,8 @@ class Sender:
         newly = self._count_received(p)
         self.marked += p.marked
         rtt_ps = self._round_trip(p)
+        if p.seq == -1:
+            self._asked = False
         self._ack_below(p.cum)
         for seq in sorted(p.have):
             if self.cum <= seq < self.sent and self._seq(seq).state is not State.ACKED:
@@ -309,7 +310,7 @@ class Sender:
         if p.word > self._pulled:
             self.credit = min(self.credit + (p.word - self._pulled) * QUANTUM, self.model.most_credit)
             self._pulled = p.word
-            self._asked = 0
+            self._asked, self._starved = False, 0
         self._want()
 
     # --- time
@@ -324,7 +325,7 @@ class Sender:
         self._timing = False
         if not self.running:
             return
-        now, rto_ps = self.model.clock.now, self.model.rto_ps
+        now, rto_ps, ask = self.model.clock.now, self.model.rto_ps, False
         flying = self._all(State.FLYING)
         late = [seq for seq in flying if self._seq(seq).sent_ps + rto_ps <= now]
         if late:
@@ -332,31 +333,34 @@ class Sender:
             if self._goes_back:
                 self.balance.learn(self._seq(late[0]).path, Came.SILENT)
                 self._go_back()
-                flying = []
+                flying, ask = [], True
             else:
                 for seq in late:
+                    if self._all(State.LOST):
+                        self._stop_speculating()
+                        ask = True
                     self._lose(seq)
                     self.control.lost(self.size_of(seq))
                     self.balance.learn(self._seq(seq).path, Came.SILENT)
+                    ask = ask or self.credit <= 0 or self.cwnd < self.in_flight + self.size_of(seq)
         in_time = [self._seq(seq).sent_ps for seq in flying if seq not in late]
         starved = (
             self._driven and not in_time and self.credit <= 0 and (self._backlog > 0 or bool(self._all(State.LOST)))
         )
-        if self._driven and (late or starved):
+        if starved and not late:
+            self._starved += 1
+            ask = self._asked or self._starved >= self.model.settings.patience
+        if self._driven and ask:
             self._ask()
         if late or starved or in_time:
-            wait_ps = rto_ps
-            if starved:
-                wait_ps = rto_ps << (self._asked >> 1)
-                self._asked = min(_MOST_ASKED, self._asked + 1)
-            self._time(min(in_time, default=now) + wait_ps)
+            self._time(min(in_time, default=now) + rto_ps)
         if late:
             self._want()
 
     def _ask(self) -> None:
         """Tell the receiver that there is something to grant credit for."""
-        self._stop_speculating()
+        self._asked, self._starved = True, 0
         p = Packet(Kind.ASK, self, self.receiver.host, self.model.transport.control_bytes, 0, self.cum)
         p.entropy = self.balance.next(self.sent, 1)
-        p.word = self._pull_target()
+        p.word = self._target
         self.host.port.enqueue(p)

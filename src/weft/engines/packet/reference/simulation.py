@@ -80,7 +80,7 @@ class Reference:
         marks = not from_host and (s.ecn_last_hop or not to_host)
         loss = 0.0 if net.loss is None else float(net.loss[number])
         retry_ps = 0 if net.retry_s is None else round(float(net.retry_s[number]) * PS)
-        credit = math.ceil(2 * latency * rate) + 4 * t.mtu_bytes
+        credit = math.ceil(2 * latency * rate) + math.ceil(4 * t.mtu_bytes * max(1.0, part))
         return Link(
             number=number,
             ps_per_byte=PS / rate,
