@@ -76,6 +76,7 @@ def test_replaced_groups_are_in_the_kernel_when_acknowledged(leaf_spine: Lab, so
 def test_what_cannot_be_is_said_and_the_rest_is_done(leaf_spine: Lab, southbound: KernelSouthbound) -> None:
     good = Group("leaf0", "leaf2", (("swp4", 2),))
     faults.cut(leaf_spine, leaf_spine.plan.link("leaf0", "spine0"))
+    gather(southbound, 2)  # the far end's kernel takes note a moment later
     asked = [
         Group("leaf9", "leaf0", (("swp3", 1),)),
         Group("leaf0", "spine0", (("swp3", 1),)),

@@ -16,7 +16,7 @@ import pytest
 from lab_helpers import socket_in
 
 from weft.errors import ConfigError
-from weft.lab import Lab
+from weft.lab import Lab, faults
 from weft.lab.telemetry import FIELDS, Sampler, serve
 from weft.report.tables import write_tables
 
@@ -48,7 +48,10 @@ def test_counters_follow_what_is_sent(leaf_spine: Lab, tmp_path: Path) -> None:
 
 
 def test_a_full_queue_shows_as_backlog_and_drops(leaf_spine: Lab) -> None:
+    """A port at a twentieth of the rate of the two that send to it, so that a slow test is fast enough for it."""
     lab = leaf_spine
+    link = lab.plan.link("host7", "leaf3")
+    faults.degrade(lab, link, 0.05)
     sampler = Sampler(lab, keep=1)
     row = sampler.ports.index(("leaf3", "swp2"))
     before = sampler.read()[row]
@@ -67,6 +70,7 @@ def test_a_full_queue_shows_as_backlog_and_drops(leaf_spine: Lab) -> None:
             now = sampler.read()[row] - before
             most, dropped = max(most, now[COLUMN["backlog_bytes"]]), now[COLUMN["queue_dropped_packets"]]
     sampler.close()
+    faults.heal(lab, link)
     assert dropped > 0
     assert 0.8 * lab.plan.queue_bytes < most <= lab.plan.queue_bytes
     time.sleep(0.1)

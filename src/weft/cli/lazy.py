@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "packet": ("weft.cli.packet", "Flows through a network packet by packet; reads htsim's files."),
     "fabric": ("weft.cli.fabric", "A cluster's network: show, bom, cable, check, drift, plan."),
     "export": ("weft.cli.export", "What installs a design: switch configurations, cable schedule."),
-    "lab": ("weft.cli.lab", "The network on real Linux, on this machine: up, status, fail, heal, down."),
+    "lab": ("weft.cli.lab", "A cluster on real Linux, on this machine: up, run, fail, heal, down."),
     "compare": ("weft.cli.compare", "Clusters side by side: size, cost, power, and a job on each."),
     "catalog": ("weft.cli.catalog", "Parts, and where their numbers come from: list, show, search."),
     "validate": ("weft.cli.validate", "Predictions against published measurements, or your own."),
