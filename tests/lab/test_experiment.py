@@ -61,7 +61,7 @@ def test_collectives_move_what_they_must_and_are_right(lab: Lab, job: GlooJob, k
 @needs_torch
 def test_bus_bandwidth_is_near_the_port_rate(lab: Lab, job: GlooJob) -> None:
     """1448 of 1514 bytes are payload, 95.6 %: nobody can have more; most of it should be there."""
-    best = max(job.run("all_reduce", 2e6, 6).busbw_Bps for _ in range(2))
+    best = max(job.run("all_reduce", 2e6, 6).busbw_Bps for _ in range(3))
     assert 0.80 < best / job.ranks[0].rate_Bps <= 0.957
 
 

@@ -157,7 +157,7 @@ class Twin:
                     else:
                         onward[port.peer] = onward.get(port.peer, 0.0) + part
             here = onward
-        return Fate(delivered, lost, sum(here.values()))
+        return Fate(delivered, lost, sum(here.values(), 0.0))
 
     def _ways(self, device: Device, destination: Device) -> list[tuple[Port, int]]:
         """Return the ports by which a device sends: those of its group but for its own that have no carrier."""

@@ -145,7 +145,10 @@ def experiment(
 
 
 def busiest(lab: Lab, watch_s: float = _WATCH_S) -> LabLink:
-    """Return the link between switches that sends most in one direction, watched for a while.
+    """Return the link between switches by which most is sent downward, watched for a while.
+
+    Upward it would not do: a switch that loses its own uplink uses another by itself, and nothing is lost. It is the
+    far switches, which go on sending to one that has no way down any more, that have to be told.
 
     Raises:
         ConfigError: no two switches are joined.
@@ -157,7 +160,7 @@ def busiest(lab: Lab, watch_s: float = _WATCH_S) -> LabLink:
     between = [link for link in lab.plan.links if link.a in switches and link.b in switches]
     if not between:
         raise ConfigError("no two switches are joined, so there is no link to break between them")
-    return max(between, key=lambda link: _used(link, before, after, watch_s))
+    return max(between, key=lambda link: max(after[end] - before[end] for end in _downward(lab, link)))
 
 
 def sent(lab: Lab) -> dict[tuple[str, str], int]:
@@ -169,6 +172,12 @@ def sent(lab: Lab) -> dict[tuple[str, str], int]:
             if index in names:
                 found[node.name, names[index]] = count.transmit_bytes
     return found
+
+
+def _downward(lab: Lab, link: LabLink) -> list[tuple[str, str]]:
+    """Return the ends of a link that send downward: the upper one, or both where switches are of one kind."""
+    lower, upper = (link.a, link.a_port), (link.b, link.b_port)
+    return [upper] if lab.plan.by_name[link.a].kind != lab.plan.by_name[link.b].kind else [lower, upper]
 
 
 def _used(
