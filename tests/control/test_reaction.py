@@ -140,7 +140,7 @@ def spines(spine: str = "spine0") -> tuple[Underlay, list[int]]:
 
 
 def test_it_is_quick() -> None:
-    """On the wall clock, which the twin does not have: 4 leaves within 5 ms, 128 devices within 30 ms."""
+    """In processor time, as the twin has a clock of its own: 4 leaves within 5 ms, 128 devices within 30 ms."""
     underlay, cables = spines()
     large = build_underlay(
         build_fabric(
@@ -162,11 +162,11 @@ def _seconds(network: Underlay, cable: int) -> float:
     twin = Twin(network, hosts=False)
     twin.cut(cable, 0.0)
     reaction = Reaction(network, twin)
-    began = time.perf_counter()
+    began = time.process_time()
     reacted = reaction.step(1.0)
     assert reacted is not None
     assert reacted.replaced > 0
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 def test_before_it_reacts_packets_are_lost_and_after_it_none() -> None:
