@@ -25,7 +25,7 @@ LONG = settings(max_examples=60, deadline=None, derandomize=True, suppress_healt
 def test_small_networks(queues: str, driven: bool) -> None:
     """Any network, transport and flows; the four kinds of queues, with and without receivers that drive."""
 
-    @settings(LONG, max_examples=25 if driven else 60)  # receivers that drive make many more events
+    @settings(LONG, max_examples=25)
     @given(cases(queues=queues, receiver_driven=driven))
     def check(case: Case) -> None:
         assert differences(case) == {}
