@@ -41,8 +41,16 @@ def root() -> Path:
     return ROOT
 
 
+# What runs first: one worker compiles the packets' kernels while another is busy in the lab, not both the same ones.
+_FIRST = ("lab", "engines")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep each file on one worker, which makes its fixtures once, and the lab on one, as its tests share a machine."""
     for item in items:
-        folder = item.path.relative_to(ROOT / "tests").parts[0]
-        item.add_marker(pytest.mark.xdist_group("lab" if folder == "lab" else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group("lab" if _folder(item) == "lab" else str(item.path)))
+    items.sort(key=lambda item: (*(_folder(item) != name for name in _FIRST), "packet" not in item.path.parts))
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(ROOT / "tests").parts[0]

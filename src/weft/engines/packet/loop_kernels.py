@@ -6,6 +6,7 @@ from typing import Any
 
 from weft._jit import kernel
 from weft.engines.packet import control_kernels as control
+from weft.engines.packet.answer_kernels import get_ack, get_nack, get_notice, get_pull
 from weft.engines.packet.code_kernels import (
     ACK,
     ARRIVE,
@@ -69,10 +70,6 @@ from weft.engines.packet.record_kernels import (
     tally,
 )
 from weft.engines.packet.sender_kernels import (
-    get_ack,
-    get_nack,
-    get_notice,
-    get_pull,
     join,
     permitted,
     send,

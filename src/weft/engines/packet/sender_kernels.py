@@ -1,9 +1,8 @@
-"""Senders: what may be sent and when, what has arrived, and what must be sent again.
+"""Senders: what may be sent and when, and what must be sent again; `answer_kernels` has what they are told.
 
 A flow is a run of sequence numbers, one a packet, within a window above the first that has not been acknowledged.
-Acknowledgements say what has come in order, which of 64 others have, and how many bytes in all; what is in flight is
-what was sent less that. Packets are sent again when they are known to be lost: trimmed, overtaken by too many others,
-or not heard of for the retransmission time.
+What is in flight is what was sent less what has been received. Packets are sent again when they are known to be lost:
+trimmed, overtaken by too many others, or not heard of for the retransmission time.
 """
 
 from __future__ import annotations
@@ -12,19 +11,14 @@ import numpy as np
 
 from weft._jit import kernel
 from weft.engines.packet import control_kernels as control
-from weft.engines.packet.balance_kernels import CUT, GOOD, MARKED, SILENT, begin_balance, next_path, path_feedback
-from weft.engines.packet.bit_kernels import lowest
+from weft.engines.packet.balance_kernels import SILENT, begin_balance, next_path, path_feedback
 from weft.engines.packet.code_kernels import (
-    ACKED,
     AGAIN,
     ASKS,
     DATA,
-    DONE,
-    ECN,
     FIRST,
     FLYING,
     GO_BACK_N,
-    LAST_HOP,
     LOST,
     NEVER,
     NOTHING,
@@ -48,10 +42,8 @@ from weft.engines.packet.record_kernels import (
     senders,
     seqs,
 )
-from weft.engines.packet.trigger_kernels import tell_end
 
 QUANTUM = 256  # bytes of credit, as grants count it
-_ONE = np.uint64(1)
 
 
 @kernel
@@ -81,7 +73,7 @@ def start_flow(w: World, f: int) -> None:
 
 
 @kernel
-def _at(w: World, f: int, seq: int) -> int:
+def slot_of(w: World, f: int, seq: int) -> int:
     """Return the row of a sequence number within the window."""
     return int(senders(w, f).slot * w.window_rows + (seq & (w.window_rows - 1)))
 
@@ -176,7 +168,7 @@ def send(w: World, f: int) -> None:
     if w.receiver_driven:
         sender.target = _pull_target(w, f)
         packet.word = sender.target
-    record = seqs(w, _at(w, f, seq))
+    record = seqs(w, slot_of(w, f, seq))
     if repeated:
         packet.flags |= AGAIN | ASKS
         sender.again += 1
@@ -204,7 +196,7 @@ def _lowest_lost(w: World, f: int) -> int:
     """Return the lowest lost sequence number; there is one."""
     sender = senders(w, f)
     seq = max(sender.lost_low, sender.cum)
-    while seqs(w, _at(w, f, seq)).state != LOST:
+    while seqs(w, slot_of(w, f, seq)).state != LOST:
         seq += 1
     sender.lost_low = seq
     return int(seq)
@@ -215,7 +207,7 @@ def lose(w: World, f: int, seq: int) -> None:
     """Mark a packet that is in flight to be sent again."""
     sender = senders(w, f)
     size = size_of(w, f, seq)
-    seqs(w, _at(w, f, seq)).state = LOST
+    seqs(w, slot_of(w, f, seq)).state = LOST
     sender.in_flight -= size
     sender.lost_low = min(sender.lost_low, seq) if sender.lost > 0 else seq
     sender.lost += 1
@@ -237,156 +229,18 @@ def _pull_target(w: World, f: int) -> int:
 
 
 @kernel
-def get_ack(w: World, p: int) -> None:
-    """Take an acknowledgement."""
-    packet = packets(w, p)
-    f = packet.flow
-    sender = senders(w, f)
-    if sender.state != RUNNING:
-        return
-    sender.acks += 1
-    newly = _count_received(w, f, packet.word)
-    marked = packet.flags & ECN != 0
-    sender.marked += marked
-    rtt_ps = _round_trip(w, f, packet.seq, packet.flags & AGAIN != 0)
-    if packet.seq == NOTHING:
-        sender.asked = 0
-    _ack_below(w, f, packet.cum)
-    if w.recovery == GO_BACK_N:
-        _count_flight(w, f)
-    _ack_bits(w, f, packet.base, packet.bitmap)
-    if w.gap_packets > 0:
-        _lose_overtaken(w, f)
-    path_feedback(w, sender.slot, packet.entropy, MARKED if marked else GOOD)
-    control.acked(w, f, p, newly, rtt_ps, marked)
-    _stop_speculating(w, f)
-    if sender.cum >= sender.packets:
-        _end_flow(w, f)
-    else:
-        want(w, f)
-
-
-@kernel
-def _count_received(w: World, f: int, bytes_: int) -> int:
-    """Take the bytes that a receiver has in all, and return how many more that is."""
-    sender = senders(w, f)
-    newly = max(0, bytes_ - sender.received)
-    sender.received += newly
-    sender.in_flight -= newly
-    return int(newly)
-
-
-@kernel
-def _round_trip(w: World, f: int, seq: int, again: bool) -> int:
-    """Return the round trip of a packet still in flight, unless it is not known which sending was answered; then -1."""
-    sender = senders(w, f)
-    if seq < sender.cum or seq >= sender.sent or seqs(w, _at(w, f, seq)).state != FLYING:
-        return -1
-    if seqs(w, _at(w, f, seq)).again != (1 if again else 0):
-        return -1
-    return int(w.now - seqs(w, _at(w, f, seq)).sent_ps)
-
-
-@kernel
-def _ack_below(w: World, f: int, cum: int) -> None:
-    """All below a sequence number have arrived."""
-    sender = senders(w, f)
-    while sender.cum < cum:
-        _arrived(w, f, sender.cum)
-        record = seqs(w, _at(w, f, sender.cum))
-        record.state = UNSENT
-        record.again = 0
-        sender.cum += 1
-    sender.top = max(sender.top, cum)
-    if sender.sent < cum:  # gone back further than was needed
-        for seq in range(sender.sent, cum):
-            sender.backlog -= size_of(w, f, seq)
-        sender.sent = cum
-
-
-@kernel
-def _arrived(w: World, f: int, seq: int) -> None:
-    """A sequence number has arrived; it need not be sent again."""
-    sender = senders(w, f)
-    if seqs(w, _at(w, f, seq)).state == LOST:
-        size = size_of(w, f, seq)
-        sender.lost -= 1
-        sender.lost_bytes -= size
-        sender.in_flight += size  # was taken out when it was taken for lost, and again by the bytes received
-    seqs(w, _at(w, f, seq)).state = ACKED
-
-
-@kernel
-def _ack_bits(w: World, f: int, base: int, bits: np.uint64) -> None:
-    """Some above the first gap have arrived."""
-    sender = senders(w, f)
-    while bits:
-        seq = base + lowest(bits)
-        bits &= bits - _ONE
-        if sender.cum <= seq < sender.sent and seqs(w, _at(w, f, seq)).state != ACKED:
-            _arrived(w, f, seq)
-            sender.top = max(sender.top, seq + 1)
-
-
-@kernel
-def _lose_overtaken(w: World, f: int) -> None:
-    """Take packets for lost that too many later ones have overtaken; those sent again are left to the timer."""
-    sender = senders(w, f)
-    seq = max(sender.scanned, sender.cum)
-    while seq < sender.top - w.gap_packets:
-        if seqs(w, _at(w, f, seq)).state == FLYING:
-            lose(w, f, seq)
-            control.lost(w, f, size_of(w, f, seq))
-        seq += 1
-    sender.scanned = seq
-
-
-@kernel
-def get_nack(w: World, p: int) -> None:
-    """Take word that a packet was trimmed, or, where senders go back, that there is a gap."""
-    packet = packets(w, p)
-    f = packet.flow
-    sender = senders(w, f)
-    if sender.state != RUNNING:
-        return
-    sender.nacks += 1
-    if w.recovery == GO_BACK_N:
-        _count_received(w, f, packet.word)
-        _ack_below(w, f, packet.cum)
-        _count_flight(w, f)
-        if packet.cum == sender.cum and sender.sent > sender.cum:
-            control.lost(w, f, size_of(w, f, packet.cum))
-            _go_back(w, f)
-        want(w, f)
-        return
-    seq = packet.seq
-    if seq < sender.cum or seq >= sender.sent or seqs(w, _at(w, f, seq)).state != FLYING:
-        return  # overtaken by an acknowledgement
-    last_hop = packet.flags & LAST_HOP != 0
-    rtt_ps = _round_trip(w, f, seq, packet.flags & AGAIN != 0)
-    control.nacked(w, f, size_of(w, f, seq), rtt_ps, last_hop)
-    lose(w, f, seq)
-    _stop_speculating(w, f)
-    if last_hop:
-        path_feedback(w, sender.slot, packet.entropy, MARKED if packet.flags & ECN else GOOD)
-    else:
-        path_feedback(w, sender.slot, packet.entropy, CUT)
-    want(w, f)
-
-
-@kernel
-def _go_back(w: World, f: int) -> None:
+def go_back(w: World, f: int) -> None:
     """Send everything again from the first gap on."""
     sender = senders(w, f)
     for seq in range(sender.cum, sender.sent):
         sender.backlog += size_of(w, f, seq)
-        seqs(w, _at(w, f, seq)).state = UNSENT
+        seqs(w, slot_of(w, f, seq)).state = UNSENT
     sender.sent = sender.cum
-    _count_flight(w, f)
+    count_flight(w, f)
 
 
 @kernel
-def _count_flight(w: World, f: int) -> None:
+def count_flight(w: World, f: int) -> None:
     """Count what is in flight where senders go back: what was sent from the first on, less what has been received."""
     sender = senders(w, f)
     sent = int(sender.sent) * w.mtu
@@ -396,32 +250,7 @@ def _count_flight(w: World, f: int) -> None:
 
 
 @kernel
-def get_pull(w: World, p: int) -> None:
-    """Take credit that the receiver grants."""
-    packet = packets(w, p)
-    f = packet.flow
-    sender = senders(w, f)
-    if sender.state != RUNNING:
-        return
-    _stop_speculating(w, f)
-    if packet.word > sender.pulled:
-        sender.credit = min(sender.credit + (packet.word - sender.pulled) * QUANTUM, w.max_window)
-        sender.pulled = packet.word
-        sender.asked = 0
-        sender.starved = 0
-    want(w, f)
-
-
-@kernel
-def get_notice(w: World, p: int) -> None:
-    """Take a congestion notification."""
-    f = packets(w, p).flow
-    if senders(w, f).state == RUNNING:
-        control.notified(w, f)
-
-
-@kernel
-def _stop_speculating(w: World, f: int) -> None:
+def stop_speculating(w: World, f: int) -> None:
     """The receiver has been heard of: from now on only what it grants counts."""
     sender = senders(w, f)
     if sender.speculating:
@@ -443,17 +272,17 @@ def timer(w: World, f: int) -> None:
         return
     oldest, late, ask = NEVER, 0, False
     for seq in range(sender.cum, sender.sent):
-        if seqs(w, _at(w, f, seq)).state != FLYING:
+        if seqs(w, slot_of(w, f, seq)).state != FLYING:
             continue
-        if seqs(w, _at(w, f, seq)).sent_ps + w.rto_ps > w.now:
-            oldest = min(oldest, seqs(w, _at(w, f, seq)).sent_ps)
+        if seqs(w, slot_of(w, f, seq)).sent_ps + w.rto_ps > w.now:
+            oldest = min(oldest, seqs(w, slot_of(w, f, seq)).sent_ps)
             continue
         late += 1
-        path_feedback(w, sender.slot, seqs(w, _at(w, f, seq)).path, SILENT)
+        path_feedback(w, sender.slot, seqs(w, slot_of(w, f, seq)).path, SILENT)
         if w.recovery == GO_BACK_N:
             break
         if sender.lost > 0:
-            _stop_speculating(w, f)
+            stop_speculating(w, f)
             ask = True
         lose(w, f, seq)
         control.lost(w, f, size_of(w, f, seq))
@@ -462,7 +291,7 @@ def timer(w: World, f: int) -> None:
         sender.timeouts += 1
         if w.recovery == GO_BACK_N:
             control.lost(w, f, size_of(w, f, sender.cum))
-            _go_back(w, f)
+            go_back(w, f)
             ask = True
     none = oldest == NEVER
     starved = w.receiver_driven and none and sender.credit <= 0 and (sender.backlog > 0 or sender.lost > 0)
@@ -489,17 +318,3 @@ def _ask(w: World, f: int) -> None:
     packets(w, p).entropy = next_path(w, sender.slot, sender.sent, 1)
     packets(w, p).word = sender.target
     enqueue(w, p, hosts(w, sender.src).port)
-
-
-@kernel
-def _end_flow(w: World, f: int) -> None:
-    """All has arrived and been acknowledged: give the slot back."""
-    sender = senders(w, f)
-    sender.state = DONE
-    sender.end_ps = w.now
-    free_slots(w, w.free_slot).row = sender.slot
-    w.free_slot += 1
-    w.running -= 1
-    w.done += 1
-    if not w.ends_at_receipt:
-        tell_end(w, f)
