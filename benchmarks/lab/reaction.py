@@ -26,12 +26,16 @@ SIZE_BYTES, STEPS = 1e6, 30
 
 
 def measured(lab: Lab, how: How, react: bool, repeat: int) -> list[Outcome]:
-    """So many runs with one job."""
-    with GlooJob(lab, ranks_of(lab.plan), timeout_s=20) as job:
-        return [
-            experiment(lab, job, "all_reduce", SIZE_BYTES, STEPS, react=react, fault=Fault(None, how, at_s=1.5))
-            for _ in range(repeat)
-        ]
+    """So many runs, with one job as long as it lives."""
+    found: list[Outcome] = []
+    while len(found) < repeat:
+        with GlooJob(lab, ranks_of(lab.plan), timeout_s=20) as job:
+            for _ in range(repeat - len(found)):
+                fault = Fault(None, how, at_s=1.5)
+                found.append(experiment(lab, job, "all_reduce", SIZE_BYTES, STEPS, react=react, fault=fault))
+                if found[-1].steps.error:
+                    break
+    return found
 
 
 def line(name: str, found: list[Outcome]) -> str:

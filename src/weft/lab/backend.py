@@ -69,6 +69,19 @@ class Told(Protocol):
         ...
 
 
+@runtime_checkable
+class Settling(Protocol):
+    """A backend whose switches take a while, after a link is back, to use it again."""
+
+    def settle(self, lab: Lab) -> None:
+        """Wait until all is forwarded as designed.
+
+        Raises:
+            InfeasibleError: that took too long.
+        """
+        ...
+
+
 def backend_of(name: str) -> Backend:
     """Return a backend by name.
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
-from weft.errors import ConfigError
+from weft.errors import ConfigError, InfeasibleError
 from weft.lab import faults
+from weft.lab.backend import Settling
 from weft.lab.controller import Controller
 from weft.lab.lab import Lab, wait_until
 from weft.lab.netlink.links import counters
@@ -205,8 +206,11 @@ def _strike(lab: Lab, fault: Fault) -> Struck:
 
 
 def _mend(lab: Lab, struck: Struck, controller: Controller | None) -> None:
-    """Mend what broke; a controller is given time to hear of it, since groups far away are its own to put back."""
+    """Mend what broke, and wait until who forwards, or the controller, uses it again: the next job is to begin whole."""
     faults.heal(lab, struck.link)
+    if isinstance(lab.backend, Settling):
+        with contextlib.suppress(InfeasibleError):  # other links are broken too
+            lab.backend.settle(lab)
     if controller is not None and struck.how != "degrade":
         wait_until(lambda: any(e["change"] == "heard" for r in controller.log for e in r["events"]), _SETTLE_S, 0.05)
 

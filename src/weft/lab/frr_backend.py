@@ -64,6 +64,10 @@ class FrrBackend:
     def restore(self, lab: Lab, node: str, port: str) -> None:
         """Nothing: zebra notices that a port is back, and BGP that its neighbour is."""
 
+    def settle(self, lab: Lab) -> None:
+        """Wait until BGP has settled on the design's routes."""
+        wait_converged(lab, self.settle_s or SETTLE_s)
+
     def southbound(self, lab: Lab) -> None:
         """Nobody steers it from outside."""
         return
