@@ -206,7 +206,7 @@ def _strike(lab: Lab, fault: Fault) -> Struck:
 
 
 def _mend(lab: Lab, struck: Struck, controller: Controller | None) -> None:
-    """Mend what broke, and wait until who forwards, or the controller, uses it again: the next job is to begin whole."""
+    """Mend what broke, and wait until who forwards, or the controller, uses it again: the next job begins whole."""
     faults.heal(lab, struck.link)
     if isinstance(lab.backend, Settling):
         with contextlib.suppress(InfeasibleError):  # other links are broken too
