@@ -10,7 +10,6 @@ from pathlib import Path
 
 from weft.fabric import Cluster, build_fabric, load_cluster
 from weft.lab import Lab, LabPlan, lab_plan, namespace
-from weft.lab.netlink.links import counters
 from weft.underlay import build_underlay
 
 FAMILY = "wtest"
@@ -74,13 +73,7 @@ def all_pairs(lab: Lab) -> list[tuple[str, str]]:
 
 def sent(lab: Lab) -> dict[tuple[str, str], int]:
     """Packets sent by every port."""
-    found = {}
-    for node in lab.plan.nodes:
-        names = {node.index(place): port.name for place, port in enumerate(node.ports)}
-        for index, count in counters(lab.sockets[node.name]):
-            if index in names:
-                found[node.name, names[index]] = count.transmit_packets
-    return found
+    return {end: count.transmit_packets for end, count in lab.counters().items()}
 
 
 def small_leaf_spine() -> LabPlan:

@@ -21,7 +21,7 @@ from typing import Any
 from weft.control import Reacted, Reaction
 from weft.errors import InfeasibleError
 from weft.lab.heartbeats import HeartbeatSouthbound
-from weft.lab.lab import MARKER, Lab, wait_until
+from weft.lab.lab import MARKER, Lab, end_helper, wait_until
 
 _READY_WITHIN_S = 30.0
 _ROUND_S = 0.05  # between two looks at whether to end
@@ -60,13 +60,7 @@ class Controller:
 
     def close(self) -> None:
         """Let it end."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end_helper(self._process, within_s=10)
         self._last = self.log
 
     @property

@@ -14,7 +14,6 @@ from weft.lab import faults
 from weft.lab.backend import Settling
 from weft.lab.controller import Controller
 from weft.lab.lab import Lab, wait_until
-from weft.lab.netlink.links import counters
 from weft.lab.plan import LabLink
 from weft.lab.workloads.gloo import GlooJob, Trained
 from weft.lab.workloads.ranks import Rank
@@ -166,13 +165,7 @@ def busiest(lab: Lab, watch_s: float = _WATCH_S) -> LabLink:
 
 def sent(lab: Lab) -> dict[tuple[str, str], int]:
     """Return the bytes that every (node, port) has sent so far."""
-    found = {}
-    for node in lab.plan.nodes:
-        names = {node.index(place): port.name for place, port in enumerate(node.ports)}
-        for index, count in counters(lab.sockets[node.name]):
-            if index in names:
-                found[node.name, names[index]] = count.transmit_bytes
-    return found
+    return {end: count.transmit_bytes for end, count in lab.counters().items()}
 
 
 def _downward(lab: Lab, link: LabLink) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ from weft.lab import state as states
 from weft.lab.backend import Backend, backend_of
 from weft.lab.clearing import clear
 from weft.lab.netlink import Netlink
-from weft.lab.netlink.links import End, make_veth
+from weft.lab.netlink.links import Counters, End, counters, make_veth
 from weft.lab.plan import LabPlan
 from weft.underlay import Underlay, build_underlay
 
@@ -142,6 +142,15 @@ class Lab:
         """Return the interface number of a port."""
         found = self.plan.node(node)
         return found.index(found.place(port))
+
+    def counters(self) -> dict[tuple[str, str], Counters]:
+        """Return what every port has carried so far, by node and port."""
+        found: dict[tuple[str, str], Counters] = {}
+        for node in self.plan.nodes:
+            names = {node.index(place): port.name for place, port in enumerate(node.ports)}
+            carried = counters(self.sockets[node.name])
+            found |= {(node.name, names[index]): count for index, count in carried if index in names}
+        return found
 
     def spawn(self, node: str, command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
         """Start a process on a node; it ends with the lab. ``options`` as of `subprocess.Popen`.
@@ -277,3 +286,14 @@ def wait_until(done: Any, timeout_s: float, step_s: float = 0.005) -> bool:
             return False
         time.sleep(step_s)
     return True
+
+
+def end_helper(process: subprocess.Popen[Any], within_s: float) -> None:
+    """End a process that goes on for as long as its standard input is open; by force where it takes too long."""
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        process.wait(timeout=within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -18,7 +18,7 @@ from typing import Any
 
 from weft.collectives import canonical
 from weft.errors import ConfigError, InfeasibleError
-from weft.lab.lab import MARKER, Lab
+from weft.lab.lab import MARKER, Lab, end_helper
 from weft.lab.workloads.ranks import Rank
 from weft.lab.workloads.steps import Steps
 
@@ -91,13 +91,7 @@ class GlooJob:
 
     def close(self) -> None:
         """End all ranks."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        try:
-            self._process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end_helper(self._process, within_s=2)
         if self._process.stdout is not None:
             self._process.stdout.close()
 

@@ -66,7 +66,7 @@ def _rank(rank: int, spec: dict[str, Any], pipe: Connection) -> None:
         dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=count, timeout=timeout)
         dist.barrier()
         pipe.send({"start_s": time.monotonic() - began_s})
-    except Exception as error:
+    except Exception as error:  # whatever PyTorch raises, the user's process is to say it
         pipe.send({"error": _short(error)})
         return
     while True:
@@ -74,7 +74,7 @@ def _rank(rank: int, spec: dict[str, Any], pipe: Connection) -> None:
         ends_s: list[float] = []
         try:
             pipe.send(_work(command, rank, count, ends_s) | {"ends_s": ends_s})
-        except Exception as error:
+        except Exception as error:  # a broken network shows as one of many kinds
             pipe.send({"error": f"rank {rank}: {_short(error)}", "ends_s": ends_s})
 
 
