@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from weft.cli import main
 
@@ -46,11 +48,21 @@ _FIRST = ("lab", "engines")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: (*(_folder(item.nodeid) != name for name in _FIRST), "packet" not in item.path.parts))
+
+
+class _Files(LoadFileScheduling):
     """Keep each file on one worker, which makes its fixtures once, and the lab on one, as its tests share a machine."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("lab" if _folder(item) == "lab" else str(item.path)))
-    items.sort(key=lambda item: (*(_folder(item) != name for name in _FIRST), "packet" not in item.path.parts))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "lab" if _folder(nodeid) == "lab" else nodeid.partition("::")[0]
 
 
-def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(ROOT / "tests").parts[0]
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    return _Files(config, log)
+
+
+def _folder(nodeid: str) -> str:
+    return nodeid.removeprefix("tests/").partition("/")[0]
