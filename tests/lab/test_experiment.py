@@ -67,6 +67,15 @@ def test_bus_bandwidth_is_near_the_port_rate(lab: Lab, job: GlooJob) -> None:
 
 @needs_lab
 @needs_torch
+def test_two_jobs_share_a_lab_and_its_hosts(lab: Lab, job: GlooJob) -> None:
+    with GlooJob(lab, ranks_of(lab.plan, 2), timeout_s=6) as other:
+        other.begin("all_reduce", 100e3, 3)
+        assert len(job.run("all_reduce", 100e3, 3).times_s) == 3
+        assert len(other.finish().times_s) == 3
+
+
+@needs_lab
+@needs_torch
 def test_training_learns_and_ranks_stay_equal(job: GlooJob) -> None:
     trained = job.train(100e3, 25)
     assert trained.steps.error == ""

@@ -19,7 +19,6 @@ from typing import Any
 
 from weft.lab import namespace
 
-STORE_PORT = 29_500
 _Done = Callable[[], None]
 
 
@@ -38,6 +37,12 @@ def main(spec: dict[str, Any]) -> None:
         theirs.close()
         pipes.append(mine)
         children.append(child)
+        if rank == 0:  # where the others are to meet it: two jobs of one lab may share a host
+            met = _gather(pipes)[0]
+            if "error" in met:
+                _print(_merged([met]))
+                return
+            spec["port"] = met["port"]
     answers = _gather(pipes)
     _print(_merged(answers) if _failed(answers) else {"start_s": max(answer["start_s"] for answer in answers)})
     while not _failed(answers):
@@ -55,6 +60,7 @@ def main(spec: dict[str, Any]) -> None:
 def _rank(rank: int, spec: dict[str, Any], pipe: Connection) -> None:
     """Be one rank: join the others, then do as told."""
     import torch.distributed as dist
+    from torch._C._distributed_c10d import TCPStore
 
     began_s = time.monotonic()
     try:
@@ -62,8 +68,12 @@ def _rank(rank: int, spec: dict[str, Any], pipe: Connection) -> None:
         os.environ["GLOO_SOCKET_IFNAME"] = spec["ports"][rank]
         timeout = timedelta(seconds=spec["timeout_s"])
         count = len(spec["namespaces"])
-        meeting = f"tcp://{spec['master']}:{STORE_PORT}"
-        dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=count, timeout=timeout)
+        first = rank == 0
+        port = 0 if first else spec["port"]
+        store = TCPStore(spec["master"], port, is_master=first, timeout=timeout, wait_for_workers=False)
+        if first:
+            pipe.send({"port": store.port})
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=timeout)
         dist.barrier()
         pipe.send({"start_s": time.monotonic() - began_s})
     except Exception as error:  # whatever PyTorch raises, the user's process is to say it
