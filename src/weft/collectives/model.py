@@ -85,6 +85,17 @@ class Estimate:
     latency_s: float
     bandwidth_s: float
 
+    def taking(self, time_s: float, delay_s: float) -> Estimate:
+        """The same collective, simulated: the time it took, of which so much is before the first byte arrives."""
+        return replace(
+            self,
+            time_s=time_s,
+            algbw_Bps=self.size_bytes / time_s if time_s > 0 else 0.0,
+            busbw_Bps=busbw(self.kind, self.size_bytes, self.ranks, time_s),
+            latency_s=min(time_s, delay_s),
+            bandwidth_s=max(0.0, time_s - delay_s),
+        )
+
     def at_least(self, time_s: float) -> Estimate:
         """The same collective where the host cannot issue calls faster than one every ``time_s``."""
         if time_s <= self.time_s:

@@ -166,10 +166,10 @@ def run_step(
         )
         fluid, repeats = None, False
     else:
-        from weft.engines.fluid.step import fluid_step
+        from weft.engines.fluid.step import FluidStep
 
         scenario = scenario or Scenario()
-        fluid = runner = fluid_step(
+        fluid = runner = FluidStep(
             fabric, library, resolved, scenario=scenario, routing=routing, whole=not fold, progress=progress
         )
         packet, repeats = None, scenario.steady

@@ -6,13 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from weft.collectives import Estimate, Library, busbw, canonical, estimate
-from weft.engines.fluid.carrying import Family
+from weft.collectives import Estimate, Library, canonical, estimate
 from weft.engines.fluid.engine import FluidEngine
 from weft.engines.fluid.link_use import LinkUse, Watch
-from weft.engines.fluid.prepare import Party, Prepared, prepare
+from weft.engines.fluid.parties import communicator
+from weft.engines.fluid.prepare import Prepared, prepare
 from weft.engines.scenario import Scenario
 from weft.errors import InfeasibleError
 from weft.fabric import Fabric
@@ -50,9 +48,7 @@ class FluidBench:
         self.group = fabric.group(ranks)
         ranks = ranks if isinstance(ranks, range) else tuple(ranks)
         self.communications = {size: Communication(self.kind, size, ranks) for size in sizes}
-        members = np.asarray(ranks, np.int64)[None, :]
-        family = Family(members, np.arange(members.size, dtype=np.int32)[None, :], key=0)
-        party = Party(dict.fromkeys(self.communications.values(), family), 0, members.size, np.ones((1, members.size)))
+        party = communicator(self.communications.values(), ranks)
         self.prepared: Prepared = prepare(
             fabric, library, [party], scenario=scenario, routing=routing, algorithm=algorithm
         )
@@ -86,12 +82,4 @@ class FluidBench:
                 raise InfeasibleError(engine.stuck())
             time_s, ended = engine.pop()
         carried = self.prepared.carriage.of(communication)
-        return replace(
-            row,
-            time_s=time_s,
-            algbw_Bps=size_bytes / time_s if time_s > 0 else 0.0,
-            busbw_Bps=busbw(self.kind, size_bytes, self.group.ranks, time_s),
-            bound=engine.bound(communication),
-            latency_s=min(time_s, carried.delay_s),
-            bandwidth_s=max(0.0, time_s - carried.delay_s),
-        )
+        return replace(row.taking(time_s, carried.delay_s), bound=engine.bound(communication))

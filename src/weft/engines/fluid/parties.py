@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,13 @@ def party_of(
         families[communication] = found[ranks]
     slowness = _slowness(fabric, mapping, first, slow)
     return Party(families, base, mapping.columns * mapping.outer, slowness, len(program))
+
+
+def communicator(communications: Iterable[Communication], ranks: Sequence[int]) -> Party:
+    """Return ranks that do nothing but collectives of them all, one after another."""
+    members = np.asarray(ranks, np.int64)[None, :]
+    family = Family(members, np.arange(members.size, dtype=np.int32)[None, :], key=0)
+    return Party(dict.fromkeys(communications, family), 0, members.size, np.ones((1, members.size)))
 
 
 def _slowness(fabric: Fabric, mapping: Mapping, first: int, slow: Sequence[Slow]) -> NDArray[np.float64]:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
-import numpy as np
-
-from weft.collectives import Estimate, Library, busbw, canonical, estimate
-from weft.engines.fluid.carrying import Family
-from weft.engines.fluid.prepare import Party
+from weft.collectives import Estimate, Library, canonical, estimate
+from weft.engines.fluid.parties import communicator
 from weft.engines.packet.outcome import Outcome
 from weft.engines.packet.prepare import Prepared, prepare
 from weft.engines.packet.size_check import check_size
@@ -51,10 +47,7 @@ class PacketBench:
         self.kind, self.library, self.algorithm = canonical(kind), library, algorithm
         self.group = fabric.group(ranks)
         self._communications = {size: Communication(self.kind, size, tuple(ranks)) for size in sizes}
-        members = np.asarray(ranks, np.int64)[None, :]
-        family = Family(members, np.arange(members.size, dtype=np.int32)[None, :], key=0)
-        families = dict.fromkeys(self._communications.values(), family) if members.size > 1 else {}
-        party = Party(families, 0, members.size, np.ones((1, members.size)))
+        party = communicator(self._communications.values() if self.group.ranks > 1 else (), ranks)
         self.prepared: Prepared = prepare(
             fabric, library, [party], scenario=scenario, routing=routing, transport=transport, algorithm=algorithm
         )
@@ -89,20 +82,8 @@ class PacketBench:
         engine.start(0, communication, 0.0)
         if math.isinf(engine.peek()):
             raise InfeasibleError(engine.stuck())
-        return timed(row, engine.pop()[0], engine.carried(communication).delay_s)
+        return row.taking(engine.pop()[0], engine.carried(communication).delay_s)
 
     def outcome(self) -> Outcome:
         """What became of the packets of the last run."""
         return self.prepared.engine.ledger.outcome()
-
-
-def timed(row: Estimate, time_s: float, delay_s: float) -> Estimate:
-    """Return the closed form's row with the time that it took, of which so much is before the first byte."""
-    return replace(
-        row,
-        time_s=time_s,
-        algbw_Bps=row.size_bytes / time_s if time_s > 0 else 0.0,
-        busbw_Bps=busbw(row.kind, row.size_bytes, row.ranks, time_s),
-        latency_s=min(time_s, delay_s),
-        bandwidth_s=max(0.0, time_s - delay_s),
-    )

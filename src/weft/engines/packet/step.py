@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from weft.collectives import Library
 from weft.engines.executor import Execution, Progress, execute
-from weft.engines.expand import merge, repeated
-from weft.engines.fluid.parties import party_of
-from weft.engines.fluid.step import beside
+from weft.engines.expand import merge
+from weft.engines.fluid.beside import SideBySide, beside, of_first
 from weft.engines.packet.engine import PacketEngine
 from weft.engines.packet.outcome import Outcome
 from weft.engines.packet.prepare import Prepared, prepare
@@ -18,7 +15,7 @@ from weft.engines.scenario import Scenario
 from weft.fabric import Fabric
 from weft.fabric.routing_options import Routing
 from weft.workload.program import Communication, Program
-from weft.workload.training import Plan, step_program
+from weft.workload.training import Plan
 
 
 class PacketStep:
@@ -47,29 +44,12 @@ class PacketStep:
             ConfigError: it is far too large, a job does not fit where it is put, or the scenario names what is not
                 there.
         """
-        program = step_program(resolved)
-        parties = [party_of(fabric, resolved.mapping, program, first=scenario.first, slow=scenario.slow)]
-        check_least(program, parties[0], transport or Transport())
-        self._others: list[Program] = []
-        for other in beside(fabric, library, resolved, scenario):
-            one = step_program(other.plan)
-            self._others.append(repeated(one, other.steps))
-            parties.append(
-                party_of(
-                    fabric,
-                    other.plan.mapping,
-                    one,
-                    first=other.job.first,
-                    base=sum(party.columns for party in parties),
-                    slow=scenario.slow,
-                    level=other.job.priority,
-                    weight=other.job.weight,
-                )
-            )
-        self._plan, self._whole, self._progress = resolved, program, progress
+        self._jobs = SideBySide(fabric, resolved, beside(fabric, library, resolved, scenario), scenario)
+        check_least(self._jobs.program, self._jobs.parties[0], transport or Transport())
+        self._progress = progress
         self.transport = transport
         self.prepared: Prepared = prepare(
-            fabric, library, parties, scenario=scenario, routing=routing, transport=transport
+            fabric, library, self._jobs.parties, scenario=scenario, routing=routing, transport=transport
         )
         self.engine: PacketEngine = self.prepared.engine
 
@@ -80,18 +60,12 @@ class PacketStep:
             ConfigError: it would take too long.
             InfeasibleError: a communication will never end, because a part of the network is cut off.
         """
-        program = self._whole
-        if micro_batches != self._plan.micro_batches:
-            program = step_program(replace(self._plan, micro_batches=micro_batches))
-        if steps > 1:
-            program = repeated(program, steps)
-        own = self.prepared.expanded(program)
-        others = [self.prepared.expanded(each, 1 + number) for number, each in enumerate(self._others)]
-        whole = merge([own, *others])
+        programs = self._jobs.expanded(self.prepared, micro_batches, steps)
+        whole = merge(programs)
         self.engine.reset()
         check_size(self.engine.launcher, [self.engine.carried(each) for each in _done(whole)])
-        done = execute(whole, self.engine, slowdown=self._plan.overlap_slowdown, progress=self._progress)
-        return Execution(own, done.start_s[: len(own)], done.end_s[: len(own)]) if others else done
+        slowdown = self._jobs.plan.overlap_slowdown
+        return of_first(programs, execute(whole, self.engine, slowdown=slowdown, progress=self._progress))
 
     def outcome(self) -> Outcome:
         """What became of the packets of the last run; those of jobs beside it are counted too."""
