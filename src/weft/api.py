@@ -17,6 +17,7 @@ from weft.result import Result
 from weft.workload.spec import Job
 
 if TYPE_CHECKING:
+    from weft.engines.packet.samples import Sampling
     from weft.engines.packet.transport import Transport
 
 
@@ -40,6 +41,7 @@ def simulate(
     watch: bool = False,
     progress: Progress | None = None,
     transport: Transport | str | None = None,
+    sampling: Sampling | None = None,
 ) -> Result:
     """Simulate one optimizer step of a training job on a cluster.
 
@@ -57,6 +59,7 @@ def simulate(
         progress: told (operations done, of how many) every so often.
         transport: how hosts and switches treat packets, or the name of such (`weft.engines.packet.presets`); packet
             only.
+        sampling: what to record of queues and links over time (``Result.packets.samples``); packet only.
 
     Raises:
         ConfigError: a file or a combination of them is wrong.
@@ -81,6 +84,7 @@ def simulate(
             watch=watch,
             progress=progress,
             transport=_transport(transport),
+            sampling=sampling,
         )
     return Result(fabric, run, time.perf_counter() - started, scenario or Scenario(), routing, transport)
 

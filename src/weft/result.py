@@ -21,6 +21,7 @@ from weft.fabric.routing_options import Routing
 from weft.report.html import card
 from weft.report.links import link_tables, links_as_data
 from weft.report.packet_runs import packets_as_data
+from weft.report.packet_timeline import port_counters
 from weft.report.perfetto import Counter, Slice
 from weft.report.simulation import headline
 from weft.report.timeline import link_counters, step_slices, step_tables
@@ -248,8 +249,10 @@ class Result:
         return step_slices(self.run)
 
     def counters(self) -> Iterator[Counter]:
-        """How full each class of links was over time; nothing unless the run was watched."""
-        return iter(()) if self.links is None else link_counters(self.links)
+        """How full links were over time: each class of a run that was watched; queues and links of sampled packets."""
+        if self.links is not None:
+            return link_counters(self.links)
+        return iter(()) if self.packets is None else port_counters(self.packets)
 
     def tables(self) -> dict[str, dict[str, list[Any]]]:
         """Tidy tables with units in column names: operations, communications, costs ...; links if watched."""

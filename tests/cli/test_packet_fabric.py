@@ -98,6 +98,36 @@ def test_a_step_tells_of_packets(weft: Weft, pair: tuple[Path, Path], tmp_path: 
     assert ElementTree.parse(tmp_path / "p.svg").getroot().tag.endswith("svg")
 
 
+def test_a_step_is_sampled_over_time(weft: Weft, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    out, trace = tmp_path / "out", tmp_path / "t.json"
+    sampled = ("--sample", "100us", "--sample-ports", 4, "--tables", out, "--trace", trace)
+    ran = weft("simulate", *pair, *PACKET, "--json", *sampled)
+    assert ran.code == 0, ran.err
+    samples = pyarrow.parquet.read_table(out / "samples.parquet").to_pydict()
+    assert len(set(samples["port"])) <= 4
+    assert samples["time_s"][4] - samples["time_s"][0] == pytest.approx(100e-6)
+    assert max(samples["time_s"]) <= json.loads(ran.out)["step_time_s"]
+    assert 0 < max(samples["utilisation"]) <= 1
+    counters = [event for event in json.loads(trace.read_text())["traceEvents"] if event["ph"] == "C"]
+    assert max(event["ts"] for event in counters) <= max(samples["time_s"]) * 1e6 + 1
+    assert len(counters) >= len(samples["port"])
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("--sample", "1us"), "--sample: the analytic engine has no packets; add --engine packet"),
+        ((*PACKET, "--sample", "soon"), "--sample: "),
+        ((*PACKET, "--sample", "1us", "--sample-ports", "none"), "--sample-ports: a number of ports or all"),
+    ],
+)
+def test_wrong_sampling_is_one_line(weft: Weft, pair: tuple[Path, Path], args: tuple[str, ...], says: str) -> None:
+    ran = weft("simulate", *pair, *args)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.count("\n") == 1
+    assert says in ran.err
+
+
 def test_a_step_with_faults_takes_longer(weft: Weft, pair: tuple[Path, Path], folder: Path) -> None:
     fault = ("--scenario", folder / "scenario-flapping-uplink.yaml", "--routing", "ecmp")
     broken, fine = (

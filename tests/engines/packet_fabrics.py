@@ -10,6 +10,7 @@ from fluid_cases import bench, library
 from weft.collectives import load_library
 from weft.engines.packet.bench import PacketBench
 from weft.engines.packet.presets import preset
+from weft.engines.packet.samples import Sampling
 from weft.engines.scenario import Scenario
 from weft.fabric import Fabric
 from weft.fabric.routing_options import Routing
@@ -24,6 +25,7 @@ def packets(
     scenario: dict[str, Any] | None = None,
     named: str = "",
     transport: str = "uec_nscc",
+    sampling: Sampling | None = None,
     **routing: Any,
 ) -> PacketBench:
     """A collective on some ranks; by the vendor's library unless another is named."""
@@ -37,6 +39,7 @@ def packets(
         routing=Routing(**routing) if routing else None,
         scenario=Scenario.model_validate(scenario) if scenario else None,
         transport=preset(transport),
+        sampling=sampling,
     )
 
 

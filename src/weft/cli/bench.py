@@ -57,7 +57,7 @@ def bench(
     ] = False,
     plot: Annotated[
         Path | None,
-        typer.Option(help="draw that, or with packet how long flows took, of the last row (.svg or .png)"),
+        typer.Option(help="draw that, with packet also queues and how long flows took, of the last row (.svg or .png)"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
@@ -124,7 +124,16 @@ def bench(
     else:
         from weft.cli.bench_packet import run_packet
 
-        found = run_packet(fabric, name, wanted, group.ranks, transport=chosen_transport, named=transport, **common)
+        found = run_packet(
+            fabric,
+            name,
+            wanted,
+            group.ranks,
+            transport=chosen_transport,
+            named=transport,
+            sampled=plot is not None,
+            **common,
+        )
     if plot is not None:
         found.draw(plot, title=f"{name} on {fabric.name}")
     if json:

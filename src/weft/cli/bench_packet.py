@@ -12,6 +12,7 @@ from weft.collectives import Estimate, Library
 from weft.engines.packet.bench import PacketBench
 from weft.engines.packet.inputs import DEFAULT_TRANSPORT
 from weft.engines.packet.outcome import Outcome
+from weft.engines.packet.samples import Sampling
 from weft.engines.packet.transport import Transport
 from weft.fabric import Fabric
 from weft.fabric.routing_options import Routing
@@ -60,7 +61,7 @@ class PacketRows:
         return [line for part in parts if part for line in ("", part)]
 
     def draw(self, path: Path, *, title: str) -> None:
-        """Draw how long flows of the last row took."""
+        """Draw how long flows of the last row took, and its queues and links over time."""
         if self.outcome is not None:
             from weft.report.packet_plot import write_packet_plot
 
@@ -79,11 +80,13 @@ def run_packet(
     scenario: Path | None,
     transport: Transport | None,
     named: str | None,
+    sampled: bool = False,
 ) -> PacketRows:
     """Run every size on the packet engine.
 
     Args:
         named: what the transport is called; None: the one that is used where none is named.
+        sampled: whether to record queues and links over time.
 
     Raises:
         ConfigError: the scenario is wrong or says what packets cannot do, or the runs would take too long.
@@ -101,6 +104,7 @@ def run_packet(
             routing=routing,
             scenario=known,
             transport=transport,
+            sampling=Sampling() if sampled else None,
         )
     bench.check(sizes)
     rows, runs, outcome = [], [], None

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from weft.cli.sample_flags import SampleFlag, SamplePortsFlag
+
 if TYPE_CHECKING:
     from weft.cli.packet_run import Run
 
@@ -73,8 +75,8 @@ def packet(
     seed: Annotated[int | None, typer.Option(help="of all random choices; default: 13", min=0)] = None,
     seeds: Annotated[int, typer.Option(help="run with so many seeds and print means", min=1, max=10_000)] = 1,
     show_flows: Annotated[bool, typer.Option("--flows", help="print a line a flow")] = False,
-    sample: Annotated[str | None, typer.Option(help="record queues and links so often, such as 1us")] = None,
-    sample_ports: Annotated[str, typer.Option(help="keep those with the deepest queues: a number, or all")] = "16",
+    sample: SampleFlag = None,
+    sample_ports: SamplePortsFlag = "16",
     sample_flows: Annotated[bool, typer.Option("--sample-flows", help="also record each flow's window")] = False,
     json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
     tables: Annotated[

@@ -11,13 +11,14 @@ from typing import Any
 
 from weft.cli.kernels import announce
 from weft.cli.packet_flags import changes_of, named_flag, rate_of, size_of, time_of
+from weft.cli.sample_flags import sampling_of
 from weft.engines.packet.drive import run_flows
 from weft.engines.packet.htsim_topology import read_topology
 from weft.engines.packet.inputs import TIERS, HOP_s, Inputs, RATE_Bps, inputs_of, transport_of
 from weft.engines.packet.outcome import Outcome
 from weft.engines.packet.samples import Sampling
 from weft.engines.packet.summary import mean_of
-from weft.engines.packet.transport import Transport, settle
+from weft.engines.packet.transport import Transport
 from weft.errors import ConfigError, UnknownName, WeftError
 from weft.report.progress import Line
 
@@ -69,7 +70,8 @@ def run_command(
         mtu_bytes = size_of(given["mtu"], "--mtu") if given["mtu"] else transport_of(transport).mtu_bytes
         chosen = transport_of(transport, **changes_of(given, mtu_bytes))
         inputs = _inputs(flows, topo, given, start_unit)
-        sampling = _sampling(sample, sample_ports, sample_flows, writes, chosen, inputs)
+        drawn = writes["plot"] is not None or writes["trace"] is not None
+        sampling = sampling_of(sample, sample_ports, flows=sample_flows, drawn=drawn)
         announce("packet")
         first, answers = _outcomes(inputs, chosen, seeds, until_s, sampling)
     except WeftError as error:
@@ -128,25 +130,6 @@ def _check_topology(topo: Path, built: Mapping[str, Any]) -> None:
         raise ConfigError(f"hosts have {rate_Bps * 8e-9:g} Gb/s in {topo}", field="--rate")
     if built["tiers"] not in (None, len(tree.tiers)):
         raise ConfigError(f"{topo} has {len(tree.tiers)}", field="--tiers")
-
-
-def _sampling(
-    sample: str | None,
-    ports: str,
-    flows: bool,
-    writes: Mapping[str, Path | None],
-    transport: Transport,
-    inputs: Inputs,
-) -> Sampling | None:
-    """What to record: where it is not said how often, a picture or a timeline has a sample a round trip."""
-    if ports != "all" and not (ports.isascii() and ports.isdigit() and 0 < int(ports[:10]) < 1 << 31):
-        raise ConfigError(f"a number of ports or all, read {ports[:40]!r}", field="--sample-ports")
-    keep = None if ports == "all" else int(ports[:10])
-    if sample is not None:
-        return Sampling(time_of(sample, "--sample"), keep, flows)
-    if flows or writes["plot"] is not None or writes["trace"] is not None:
-        return Sampling(settle(transport, inputs.network).rtt_s, keep, flows)
-    return None
 
 
 def _outcomes(

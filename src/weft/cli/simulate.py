@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from weft.cli.routing_flags import EngineFlag, QueuePairsFlag, RoutingFlag, SeedFlag, TransportFlag
+from weft.cli.sample_flags import SampleFlag, SamplePortsFlag
 
 if TYPE_CHECKING:
     from weft.result import Result
@@ -25,6 +26,8 @@ def simulate(
     queue_pairs: QueuePairsFlag = None,
     seed: SeedFlag = None,
     transport: TransportFlag = None,
+    sample: SampleFlag = None,
+    sample_ports: SamplePortsFlag = "16",
     fold: Annotated[
         bool, typer.Option("--fold/--no-fold", help="let one stand for all that behave alike; the answer is the same")
     ] = True,
@@ -39,7 +42,7 @@ def simulate(
     ] = False,
     plot: Annotated[
         Path | None,
-        typer.Option(help="draw how full links were, or with packet how long flows took (.svg or .png)"),
+        typer.Option(help="draw how full links were, with packet also queues and how long flows took (.svg or .png)"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
     trace: Annotated[Path | None, typer.Option(help="write a timeline for ui.perfetto.dev (.json or .json.gz)")] = None,
@@ -58,11 +61,12 @@ def simulate(
       weft simulate cluster.yaml job.yaml --json --trace step.json.gz
       weft simulate cluster.yaml job.yaml --engine fluid --routing ecmp --explain-links
       weft simulate cluster.yaml job.yaml --engine fluid --scenario broken.yaml --links
-      weft simulate cluster.yaml job.yaml --engine packet --transport roce_dcqcn
+      weft simulate cluster.yaml job.yaml --engine packet --transport roce_dcqcn --plot queues.svg
     """
     from weft.api import simulate as run
     from weft.cli.kernels import announce
     from weft.cli.routing_flags import check_packet_routing, routing_from, transport_from
+    from weft.cli.sample_flags import sampling_from
     from weft.fabric import load_cluster
     from weft.report.machine import to_json
     from weft.report.progress import Line
@@ -73,6 +77,7 @@ def simulate(
 
         check_plot(plot)
     chosen_transport = transport_from(engine, transport)
+    sampling = sampling_from(engine, sample, sample_ports, drawn=plot is not None or trace is not None)
     if engine == "packet":
         _check_packet(links, explain_links)
     spec = load_cluster(cluster)
@@ -92,6 +97,7 @@ def simulate(
             watch=watch,
             progress=line.update,
             transport=chosen_transport and transport,
+            sampling=sampling,
         )
     answer = result.to_dict()
     if explain:

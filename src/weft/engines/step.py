@@ -30,6 +30,7 @@ from weft.workload.training import Plan, step_program
 if TYPE_CHECKING:
     from weft.engines.fluid.link_use import LinkUse
     from weft.engines.fluid.step import FluidStep
+    from weft.engines.packet.samples import Sampling
     from weft.engines.packet.step import PacketStep
     from weft.engines.packet.transport import Transport
 
@@ -119,6 +120,7 @@ def run_step(
     algorithms: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     transport: Transport | None = None,
+    sampling: Sampling | None = None,
 ) -> StepRun:
     """Run one step.
 
@@ -134,6 +136,7 @@ def run_step(
         algorithms: by kind of collective, the algorithm to use where it can be; the closed form's only.
         progress: told how far the run is.
         transport: how hosts and switches treat packets; the packet engine's only.
+        sampling: what to record of queues and links over time; the packet engine's only.
 
     Raises:
         ConfigError: the job is not possible on this fabric, or the engine knows nothing of a scenario or routing.
@@ -144,6 +147,8 @@ def run_step(
         raise UnknownName("engine", engine, ENGINES)
     if transport is not None and engine != "packet":
         raise ConfigError(f"the {engine} engine has no packets and no transport; use the packet engine", field="engine")
+    if sampling is not None and engine != "packet":
+        raise ConfigError(f"the {engine} engine takes no samples; use the packet engine", field="engine")
     resolved = plan_on(fabric, job)
     memory = _memory(fabric, resolved)
     library = load_library(library_for(fabric.accelerator), fabric.catalog)
@@ -162,7 +167,14 @@ def run_step(
 
         known = scenario or Scenario()
         packet = runner = PacketStep(
-            fabric, library, resolved, scenario=known, routing=routing, transport=transport, progress=progress
+            fabric,
+            library,
+            resolved,
+            scenario=known,
+            routing=routing,
+            transport=transport,
+            sampling=sampling,
+            progress=progress,
         )
         fluid, repeats = None, False
     else:

@@ -9,6 +9,7 @@ from weft.collectives import Estimate, Library, canonical, estimate
 from weft.engines.fluid.parties import communicator
 from weft.engines.packet.outcome import Outcome
 from weft.engines.packet.prepare import Prepared, prepare
+from weft.engines.packet.samples import Sampling
 from weft.engines.packet.size_check import check_size
 from weft.engines.packet.transport import Transport
 from weft.engines.scenario import Scenario
@@ -37,6 +38,7 @@ class PacketBench:
         routing: Routing | None = None,
         scenario: Scenario | None = None,
         transport: Transport | None = None,
+        sampling: Sampling | None = None,
     ) -> None:
         """Make a collective's transfers.
 
@@ -49,7 +51,14 @@ class PacketBench:
         self._communications = {size: Communication(self.kind, size, tuple(ranks)) for size in sizes}
         party = communicator(self._communications.values() if self.group.ranks > 1 else (), ranks)
         self.prepared: Prepared = prepare(
-            fabric, library, [party], scenario=scenario, routing=routing, transport=transport, algorithm=algorithm
+            fabric,
+            library,
+            [party],
+            scenario=scenario,
+            routing=routing,
+            transport=transport,
+            algorithm=algorithm,
+            sampling=sampling,
         )
 
     def check(self, sizes: Sequence[float]) -> None:
@@ -86,4 +95,4 @@ class PacketBench:
 
     def outcome(self) -> Outcome:
         """What became of the packets of the last run."""
-        return self.prepared.engine.ledger.outcome()
+        return self.prepared.engine.outcome()

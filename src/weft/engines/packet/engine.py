@@ -11,7 +11,7 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -27,6 +27,8 @@ from weft.engines.packet.flows import simple
 from weft.engines.packet.launch import Launch, Launcher, Wanted
 from weft.engines.packet.ledger import Ledger
 from weft.engines.packet.of_fabric import FabricNetwork
+from weft.engines.packet.outcome import Outcome
+from weft.engines.packet.samples import Sampler, Sampling
 from weft.engines.packet.simulation import Simulation
 from weft.engines.packet.transport import Transport
 from weft.engines.packet.withdraw import received_part, withdraw
@@ -84,6 +86,7 @@ class PacketEngine:
         *,
         states: Sequence[State] = (),
         others: Sequence[Others] = (),
+        sampling: Sampling | None = None,
     ) -> None:
         """Begin on an idle network.
 
@@ -94,9 +97,10 @@ class PacketEngine:
             closed_form: says what a communication takes alone.
             states: of the network over time, the first at 0.
             others: traffic of others.
+            sampling: what to record over time.
         """
         self.fabric, self.transport, self.carried = fabric, transport, carried
-        self._closed, self._states, self._others = closed_form, states, others
+        self._closed, self._states, self._others, self._sampling = closed_form, states, others, sampling
         self.reset()
 
     def reset(self) -> None:
@@ -105,6 +109,7 @@ class PacketEngine:
         self.simulation.world.stop_on_end = 1
         self.simulation.world.ends_at_receipt = 1
         self.ledger = Ledger(self.simulation)
+        self._sampler = Sampler(self.simulation, self._sampling) if self._sampling is not None else None
         known = self._states[0].known_x if self._states else None
         self.launcher = Launcher(self.fabric, self.transport, known)
         self._flights: dict[int, _Flight] = {}
@@ -140,6 +145,8 @@ class PacketEngine:
             if due_s > limit_s or math.isinf(due_s):
                 return math.inf
             now_s, _, act = heapq.heappop(self._agenda)
+            if self._sampler is not None:
+                self._sampler.pass_over(now_s)
             act(now_s)
         return self._ended[0][0]
 
@@ -165,6 +172,11 @@ class PacketEngine:
             "another path, or give the fault an end with until"
         )
 
+    def outcome(self) -> Outcome:
+        """What became of the packets of communications so far; those of others' traffic count at ports."""
+        found = self.ledger.outcome()
+        return found if self._sampler is None else replace(found, samples=self._sampler.finish(found.simulated_s))
+
     # --- what happens
 
     def _at(self, time_s: float, act: Callable[[float], None]) -> None:
@@ -175,17 +187,20 @@ class PacketEngine:
         if not self._flow:
             return False
         if not math.isinf(until_s):
-            return self._told(self.simulation.run(until_s))
+            return self._told(self._run(until_s))
         if not any(token >= 0 for token, _, _ in self._flow.values()):
             return False
         while True:
             before = self._progress()
             step_s = max(_CHUNK_s, _CHUNK_RTOS * self.simulation.settings.rto_s)
-            why = self.simulation.run(max(self.simulation.now_s, self._begun_s) + step_s)
+            why = self._run(max(self.simulation.now_s, self._begun_s) + step_s)
             if self._told(why):
                 return True
             if why in (code_kernels.FINISHED, code_kernels.IDLE) or self._progress() == before:
                 return False
+
+    def _run(self, until_s: float) -> int:
+        return self.simulation.run(until_s) if self._sampler is None else self._sampler.run(until_s)
 
     def _told(self, why: int) -> bool:
         """Take in the ends that the loop came back for."""

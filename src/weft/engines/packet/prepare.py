@@ -17,6 +17,7 @@ from weft.engines.packet.carriage import Carried, PacketCarrier, PartyCarriage
 from weft.engines.packet.engine import Others, PacketEngine
 from weft.engines.packet.launch import Wanted
 from weft.engines.packet.of_fabric import of_fabric, transport_on
+from weft.engines.packet.samples import Sampling
 from weft.engines.packet.transport import Transport
 from weft.engines.scenario import Background, Scenario
 from weft.errors import ConfigError
@@ -57,6 +58,7 @@ def prepare(
     routing: Routing | None = None,
     transport: Transport | None = None,
     algorithm: str = "auto",
+    sampling: Sampling | None = None,
 ) -> Prepared:
     """Make the packet network, and the transfers of all that the parties send.
 
@@ -79,7 +81,9 @@ def prepare(
     for party in found:
         carried |= party.carried
     closed_form = AnalyticEngine(fabric, library)
-    engine = PacketEngine(network, settled, carried.__getitem__, closed_form, states=over_time, others=others)
+    engine = PacketEngine(
+        network, settled, carried.__getitem__, closed_form, states=over_time, others=others, sampling=sampling
+    )
     return Prepared(engine, found, carrier.refused)
 
 

@@ -26,17 +26,18 @@ class Sampling:
     """What to record.
 
     Attributes:
-        every_s: time between samples, at first: where memory is full every other sample is dropped.
+        every_s: time between samples, at first: where memory is full every other sample is dropped. None: a round trip
+            with no queues.
         ports: how many to keep at the end, those with the deepest queues; None: all.
         flows: also each flow's window and what it has in flight.
     """
 
-    every_s: float
+    every_s: float | None = None
     ports: int | None = 16
     flows: bool = False
 
     def __post_init__(self) -> None:
-        if not 1e-9 <= self.every_s <= 1e6:
+        if self.every_s is not None and not 1e-9 <= self.every_s <= 1e6:
             raise ConfigError(f"{self.every_s:g} s between samples; 1 ns or more", field="sample")
         if self.ports is not None and self.ports < 1:
             raise ConfigError(f"{self.ports} ports to sample; 1 or more", field="sample_ports")
@@ -77,7 +78,8 @@ class Sampler:
     """
 
     def __init__(self, simulation: Simulation, what: Sampling, most_bytes: int = _MOST_BYTES) -> None:
-        self.simulation, self.what, self.every_s = simulation, what, what.every_s
+        self.simulation, self.what = simulation, what
+        self.every_s = what.every_s or simulation.settings.rtt_s
         ports, flows = simulation.network.ports, len(simulation.flows) if what.flows else 0
         rows = most_bytes // (_CELL * ports + _FLOW_CELL * flows)
         self._rows = min(1 << 16, max(8, rows - rows % 2))
@@ -92,6 +94,21 @@ class Sampler:
     def next_s(self) -> float:
         """When the next sample is due."""
         return (len(self._time) + 1) * self.every_s
+
+    def run(self, until_s: float) -> int:
+        """Let the simulation go on until a time, and take what falls due; return why it stopped."""
+        while self.next_s <= until_s:
+            due_s = self.next_s
+            why = self.simulation.run(due_s)
+            if why != code_kernels.REACHED:
+                return why
+            self.take(due_s)
+        return self.simulation.run(until_s)
+
+    def pass_over(self, until_s: float) -> None:
+        """Take what falls due while nothing moves."""
+        while self.next_s <= until_s:
+            self.take(self.next_s)
 
     def take(self, now_s: float) -> None:
         """Record how things are."""

@@ -9,6 +9,7 @@ from weft.engines.fluid.beside import SideBySide, beside, of_first
 from weft.engines.packet.engine import PacketEngine
 from weft.engines.packet.outcome import Outcome
 from weft.engines.packet.prepare import Prepared, prepare
+from weft.engines.packet.samples import Sampling
 from weft.engines.packet.size_check import check_least, check_size
 from weft.engines.packet.transport import Transport
 from weft.engines.scenario import Scenario
@@ -36,6 +37,7 @@ class PacketStep:
         scenario: Scenario,
         routing: Routing | None = None,
         transport: Transport | None = None,
+        sampling: Sampling | None = None,
         progress: Progress | None = None,
     ) -> None:
         """Prepare a job, and those that a scenario puts beside it.
@@ -49,7 +51,13 @@ class PacketStep:
         self._progress = progress
         self.transport = transport
         self.prepared: Prepared = prepare(
-            fabric, library, self._jobs.parties, scenario=scenario, routing=routing, transport=transport
+            fabric,
+            library,
+            self._jobs.parties,
+            scenario=scenario,
+            routing=routing,
+            transport=transport,
+            sampling=sampling,
         )
         self.engine: PacketEngine = self.prepared.engine
 
@@ -69,7 +77,7 @@ class PacketStep:
 
     def outcome(self) -> Outcome:
         """What became of the packets of the last run; those of jobs beside it are counted too."""
-        return self.engine.ledger.outcome()
+        return self.engine.outcome()
 
 
 def _done(program: Program) -> list[Communication]:
