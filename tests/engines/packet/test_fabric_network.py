@@ -94,6 +94,24 @@ def test_what_is_sent_arrives_and_no_more(kind: str) -> None:
     assert found.packet_hops >= 2 * flow["packets"].sum()
 
 
+def test_polarised_hashes_repeat_the_choice_of_the_tier_below() -> None:
+    """A spine then sends all that it was given to one of its four cores, where others use nearly all."""
+    fabric = cluster(16, topology="fat_tree", radix=8)
+    used = {}
+    for polarised in (False, True):
+        ranks, size = range(0, 128, 8), 16e4
+        made = packets(
+            fabric, "all_to_all", ranks, size, algorithm="direct", named="ideal", policy="ecmp", polarised=polarised
+        )
+        made.run(size)
+        found = made.outcome()
+        names = [found.network.port_name(row) for row in range(found.network.ports)]
+        up = [row for row, name in enumerate(names) if "spine" in name and "-> core" in name]
+        used[polarised] = np.count_nonzero(found.port["sent_bytes"][up] > 4150) / len(up)
+    assert used[False] > 0.7
+    assert used[True] <= 0.25
+
+
 @pytest.mark.parametrize("policy", ["static", "dimension_order"])
 def test_policies_that_packets_cannot_follow(policy: str) -> None:
     with pytest.raises(ConfigError, match=f"no {policy} routing; use adaptive"):

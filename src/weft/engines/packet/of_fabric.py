@@ -219,7 +219,8 @@ def transport_on(fabric: Fabric, routing: Routing, transport: Transport) -> Tran
         "ugal": {"balance": sprays, "switch_choice": "hashed", "way": "ugal"},
     }
     change = changes.get(policy, {"balance": "one_path", "switch_choice": "shortest_queue"})
-    return replace(transport, **change, seed=(transport.seed + routing.seed) % (1 << 63))
+    seed = (transport.seed + routing.seed) % (1 << 63)
+    return replace(transport, **change, polarised=routing.polarised, seed=seed)
 
 
 def _reference(net: PacketNetwork, parts: Parts) -> Reference:

@@ -141,7 +141,7 @@ class Tables:
         self.credit = self._credit()
         inlets.credit = np.repeat(self.credit, classes)
         switches = records(net.switches, record.SWITCH)
-        switches.salt = Hashing(t.seed + 1).salts(net.switches)
+        switches.salt = Hashing(t.seed + 1, t.polarised).salts(net.switches)
         quanta = records(classes, record.QUANTUM)
         for number, weight in enumerate(t.class_weights):
             first = 1 + number * t.lanes

@@ -61,6 +61,7 @@ class Transport:
         grant_packets: full packets that a receiver grants at a time.
         grants_follow_marks: receivers grant less where the network towards them is congested; blank: where leaf
             switches are oversubscribed and receivers alone drive.
+        polarised: every switch hashes alike, so that a tier repeats the choices of the one below.
         seed: of all random choices.
     """
 
@@ -97,6 +98,7 @@ class Transport:
     flowlet_s: float = 50e-6
     grant_packets: int = 4
     grants_follow_marks: bool | None = None
+    polarised: bool = False
     seed: int = 13
 
     def __post_init__(self) -> None:

@@ -31,7 +31,7 @@ class Reference:
         longest = int(flows.size_bytes.max()) // (transport.mtu_bytes - transport.header_bytes) + 1
         self.network, self.model = network, Model(settle(transport, network), longest)
         edges = network.edge_switch.tolist()
-        salts = Hashing(transport.seed + 1).salts(network.switches).tolist()
+        salts = Hashing(transport.seed + 1, transport.polarised).salts(network.switches).tolist()
         self.switches = [Switch(self.model, number, salt) for number, salt in enumerate(salts)]
         self.hosts = [
             Host(self.model, number, edges.index(switch), float(network.rate_Bps[number]))
