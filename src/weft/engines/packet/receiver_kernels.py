@@ -15,6 +15,7 @@ from weft.engines.packet.code_kernels import (
     AGAIN,
     ASKS,
     CNP,
+    DATA,
     ECN,
     GO_BACK_N,
     GRANT,
@@ -23,7 +24,6 @@ from weft.engines.packet.code_kernels import (
     NOTHING,
     PULL,
     RUNNING,
-    TRIMMED,
 )
 from weft.engines.packet.event_kernels import at_time
 from weft.engines.packet.pool_kernels import make_packet
@@ -210,7 +210,7 @@ def _acknowledge(w: World, p: int, base: int, marked: bool) -> None:
         told.queued = seen.queued
         told.sent_bytes = seen.sent_bytes
         told.at_ps = seen.at_ps
-        told.ps_per_byte = seen.ps_per_byte if hop <= packet.hops and packet.kind != TRIMMED else 0.0
+        told.ps_per_byte = seen.ps_per_byte if hop <= packet.hops and packet.kind == DATA else 0.0
     enqueue(w, a, hosts(w, packet.dst).port)
 
 
