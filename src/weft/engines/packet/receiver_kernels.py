@@ -210,7 +210,7 @@ def _acknowledge(w: World, p: int, base: int, marked: bool) -> None:
         told.queued = seen.queued
         told.sent_bytes = seen.sent_bytes
         told.at_ps = seen.at_ps
-        told.ps_per_byte = seen.ps_per_byte if hop <= packet.hops and packet.kind == DATA else 0.0
+        told.port = seen.port if hop <= packet.hops and packet.kind == DATA else 0.0
     enqueue(w, a, hosts(w, packet.dst).port)
 
 
