@@ -29,6 +29,7 @@ CONSTANTS = constant_words(
 )
 FLOW = flow_words("window", "decreased_ps", "rtt_ps")
 _constants, _flows = table("constants", CONSTANTS), table("control", FLOW)
+_LONG_PS = 1e18
 
 
 @kernel
@@ -37,6 +38,7 @@ def begin(w: World, f: int) -> None:
     flow = _flows(w, f)
     flow.window = senders(w, f).cwnd / w.mtu
     flow.rtt_ps = w.network_rtt_ps
+    flow.decreased_ps = -_LONG_PS
 
 
 @kernel
