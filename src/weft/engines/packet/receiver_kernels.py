@@ -205,6 +205,7 @@ def _acknowledge(w: World, p: int, base: int, marked: bool) -> None:
     answer.base = base
     answer.bitmap = _bitmap(w, f, base)
     answer.word = flow.bytes
+    answer.hops = packet.hops
     for hop in range(w.int_hops):
         told, seen = telemetry(w, a * w.int_hops + hop), telemetry(w, p * w.int_hops + hop)
         told.queued = seen.queued

@@ -93,7 +93,7 @@ PACKET = np.dtype(
         ("kind", u1),
         ("flags", u1),
         ("level", u1),  # its class of queue
-        ("hops", u1),
+        ("hops", u1),  # switches crossed; of an acknowledgement: by what it answers
         ("base", i4),  # of an acknowledgement: sequence number of the bitmap's first bit
         ("bitmap", u8),
         ("word", i8),  # data: pull target; acknowledgement: bytes received in all; grant: what may be sent in all

@@ -2,9 +2,9 @@
 
 G. Kumar et al., Swift: Delay is Simple and Effective for Congestion Control in the Datacenter, SIGCOMM 2020, algorithm
 1: below the target the window grows by a_i packets a round trip, above it shrinks by beta x (delay - target) / delay,
-at most by half and once a round trip. The target (section 3.1) is a base, more for each hop, and more the smaller the
-window is: fs_range at fs_min packets, nothing at fs_max, by 1 / sqrt(window). Windows below a packet are paced.
-Hosts take no time here, so that the delay at the receiver has no window of its own.
+at most by half and once a round trip. The target (section 3.1) is a base, more for each hop of the way there, and more
+the smaller the window is: fs_range at fs_min packets, nothing at fs_max, by 1 / sqrt(window). Windows below a packet
+are paced. Hosts take no time here, so that the delay at the receiver has no window of its own.
 """
 
 from __future__ import annotations
