@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from weft.engines.packet.simulation import Simulation
 from weft.engines.packet.transport import Transport
 from weft.errors import DeadlockError
 
+#: A few examples say whether a change is followed; with WEFT_EXAMPLES=100 there are a hundred times as many.
+TIMES = int(os.environ.get("WEFT_EXAMPLES", "1"))
 MTUS = (256, 1500, 4150, 9000)
 FAST, SLOW = 50e9, 12.5e9  # B/s
 Draw = Any

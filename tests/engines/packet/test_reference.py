@@ -8,16 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from packet_cases import FAST, Case, cases, differences, expected, line, outcome, ring
+from packet_cases import FAST, TIMES, Case, cases, differences, expected, line, outcome, ring
 
 from weft.engines.packet.fat_tree import regular
 from weft.engines.packet.flows import Flows, incast, permutation
 from weft.engines.packet.reference.simulation import Reference
 from weft.engines.packet.simulation import Simulation
 from weft.engines.packet.transport import Balance, Choice, Queues, Recovery, Transport, Way
-from weft.errors import UnknownName
 
-LONG = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+LONG = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("driven", [False, True], ids=["window", "credit"])
@@ -25,7 +24,7 @@ LONG = settings(max_examples=60, deadline=None, derandomize=True, suppress_healt
 def test_small_networks(queues: str, driven: bool) -> None:
     """Any network, transport and flows; the four kinds of queues, with and without receivers that drive."""
 
-    @settings(LONG, max_examples=25)
+    @settings(LONG, max_examples=25 * TIMES)
     @given(cases(queues=queues, receiver_driven=driven))
     def check(case: Case) -> None:
         assert differences(case) == {}
@@ -33,7 +32,7 @@ def test_small_networks(queues: str, driven: bool) -> None:
     check()
 
 
-@settings(LONG, max_examples=40)
+@settings(LONG, max_examples=40 * TIMES)
 @given(cases(control="nscc", queues="trim", balance="mixed", switch_choice="hashed", way="minimal"))
 def test_as_ultra_ethernet_would(case: Case) -> None:
     assert differences(case) == {}
@@ -102,7 +101,7 @@ def test_paced_senders() -> None:
 
 
 @given(st.integers(0, 1 << 20))
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10 * TIMES, deadline=None, derandomize=True)
 def test_shared_classes(seed: int) -> None:
     """Weighted sharing, pauses of one class while others go on."""
     rng = np.random.default_rng(seed)
@@ -120,8 +119,3 @@ def test_shared_classes(seed: int) -> None:
             class_weights=(0.0, 1.0, 0.4), queues="pause", shared_bytes=shared, xoff_bytes=3 * 4150, control="none"
         )
         assert differences(Case(line(2, 4), transport, flows)) == {}
-
-
-def test_says_which_controls_it_has() -> None:
-    with pytest.raises(UnknownName, match="none, nscc"):
-        Reference(TREE, Transport(control="dcqcn"), LOAD)

@@ -4,7 +4,7 @@ Y. Li et al., HPCC: High Precision Congestion Control, SIGCOMM 2019, algorithm 1
 flight over what it carries in a round trip T are estimated as queue / (B T) + sent rate / B; the most loaded link's U
 moves the flow's estimate, and the window is set so that U becomes eta, from a reference that changes once a round trip.
 Below eta it grows by W_AI a round trip, for at most five round trips before it is set again. The window is paced
-over T. Switches tell, not the sender's own port.
+over T. Switches tell, not the sender's own port; of another way than the last packet's nothing is learnt (section 4.1).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def begin(w: World, f: int) -> None:
     sender.most_cwnd = whole
     _set(w, f, whole)
     for hop in range(w.int_hops):
-        seen(w, f * w.int_hops + hop).ps_per_byte = 0.0
+        seen(w, f * w.int_hops + hop).port = 0.0
 
 
 @kernel
@@ -58,21 +58,25 @@ def acked(w: World, f: int, p: int) -> None:
 def _measure(w: World, f: int, p: int) -> bool:
     """Learn the load of the most loaded link; whether anything could be learnt."""
     flow, round_ps = _flows(w, f), float(w.network_rtt_ps)
+    if telemetry(w, p * w.int_hops + 1).port == 0:
+        return False
+    same = True
+    for hop in range(1, w.int_hops):
+        same = same and telemetry(w, p * w.int_hops + hop).port == seen(w, f * w.int_hops + hop).port
     most, over_ps = -1.0, 0.0
     for hop in range(1, w.int_hops):
         now, before = telemetry(w, p * w.int_hops + hop), seen(w, f * w.int_hops + hop)
-        if now.ps_per_byte == 0:
-            break
         since = now.at_ps - before.at_ps
-        if before.ps_per_byte > 0 and since > 0:
-            sent = (now.sent_bytes - before.sent_bytes) * now.ps_per_byte / since
-            load = min(now.queued, before.queued) * now.ps_per_byte / round_ps + sent
+        if same and now.port > 0 and since > 0:
+            ps_per_byte = cables(w, int(now.port)).ps_per_byte
+            sent = (now.sent_bytes - before.sent_bytes) * ps_per_byte / since
+            load = min(now.queued, before.queued) * ps_per_byte / round_ps + sent
             if load > most:
                 most, over_ps = load, since
         before.queued = now.queued
         before.sent_bytes = now.sent_bytes
         before.at_ps = now.at_ps
-        before.ps_per_byte = now.ps_per_byte
+        before.port = now.port
     if most < 0:
         return False
     part = min(over_ps, round_ps) / round_ps

@@ -285,7 +285,7 @@ def _arrive(w: World, p: int) -> None:
         release(w, packet.inlet, packet.size)
         free_packet(w, p)
         return
-    packet.hops = min(254, packet.hops + 1)
+    packet.hops = min(254, packet.hops + (packet.kind != ACK))
     out = int(packet.next) if w.early else next_port(w, p, int(port.to))
     if out == NOTHING:
         tally(w, q).dropped += 1

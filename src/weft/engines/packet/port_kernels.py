@@ -141,7 +141,7 @@ def _exchange(w: World, a: int, b: int) -> None:
         m.queued, n.queued = n.queued, m.queued
         m.sent_bytes, n.sent_bytes = n.sent_bytes, m.sent_bytes
         m.at_ps, n.at_ps = n.at_ps, m.at_ps
-        m.ps_per_byte, n.ps_per_byte = n.ps_per_byte, m.ps_per_byte
+        m.port, n.port = n.port, m.port
 
 
 @kernel
@@ -265,7 +265,7 @@ def _tell(w: World, p: int, q: int) -> None:
         seen.queued = port.queued - packet.size
         seen.sent_bytes = port.sent_bytes
         seen.at_ps = w.now
-        seen.ps_per_byte = cables(w, q).ps_per_byte
+        seen.port = q
 
 
 @kernel

@@ -15,6 +15,7 @@ from weft.engines.packet.code_kernels import (
     AGAIN,
     ASKS,
     CNP,
+    DATA,
     ECN,
     GO_BACK_N,
     GRANT,
@@ -23,7 +24,6 @@ from weft.engines.packet.code_kernels import (
     NOTHING,
     PULL,
     RUNNING,
-    TRIMMED,
 )
 from weft.engines.packet.event_kernels import at_time
 from weft.engines.packet.pool_kernels import make_packet
@@ -205,12 +205,13 @@ def _acknowledge(w: World, p: int, base: int, marked: bool) -> None:
     answer.base = base
     answer.bitmap = _bitmap(w, f, base)
     answer.word = flow.bytes
+    answer.hops = packet.hops
     for hop in range(w.int_hops):
         told, seen = telemetry(w, a * w.int_hops + hop), telemetry(w, p * w.int_hops + hop)
         told.queued = seen.queued
         told.sent_bytes = seen.sent_bytes
         told.at_ps = seen.at_ps
-        told.ps_per_byte = seen.ps_per_byte if hop <= packet.hops and packet.kind != TRIMMED else 0.0
+        told.port = seen.port if hop <= packet.hops and packet.kind == DATA else 0.0
     enqueue(w, a, hosts(w, packet.dst).port)
 
 

@@ -93,7 +93,7 @@ PACKET = np.dtype(
         ("kind", u1),
         ("flags", u1),
         ("level", u1),  # its class of queue
-        ("hops", u1),
+        ("hops", u1),  # switches crossed; of an acknowledgement: by what it answers
         ("base", i4),  # of an acknowledgement: sequence number of the bitmap's first bit
         ("bitmap", u8),
         ("word", i8),  # data: pull target; acknowledgement: bytes received in all; grant: what may be sent in all
@@ -255,7 +255,7 @@ INDEX = np.dtype([("row", i4)], align=True)
 #: Links on the way from a switch to an edge.
 DISTANCE = np.dtype([("hops", u1)], align=True)
 #: What a port tells a packet about itself.
-TELLS = np.dtype([("queued", f8), ("sent_bytes", f8), ("at_ps", f8), ("ps_per_byte", f8)], align=True)
+TELLS = np.dtype([("queued", f8), ("sent_bytes", f8), ("at_ps", f8), ("port", f8)], align=True)
 #: Bytes a turn of a class in weighted sharing, 0 for strict priority.
 QUANTUM = np.dtype([("bytes", i8)], align=True)
 #: The port a flow has at a switch, and one; and when it was last there.

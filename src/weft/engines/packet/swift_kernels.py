@@ -2,9 +2,9 @@
 
 G. Kumar et al., Swift: Delay is Simple and Effective for Congestion Control in the Datacenter, SIGCOMM 2020, algorithm
 1: below the target the window grows by a_i packets a round trip, above it shrinks by beta x (delay - target) / delay,
-at most by half and once a round trip. The target (section 3.1) is a base, more for each hop, and more the smaller the
-window is: fs_range at fs_min packets, nothing at fs_max, by 1 / sqrt(window). Windows below a packet are paced.
-Hosts take no time here, so that the delay at the receiver has no window of its own.
+at most by half and once a round trip. The target (section 3.1) is a base, more for each hop of the way there, and more
+the smaller the window is: fs_range at fs_min packets, nothing at fs_max, by 1 / sqrt(window). Windows below a packet
+are paced. Hosts take no time here, so that the delay at the receiver has no window of its own.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ CONSTANTS = constant_words(
 )
 FLOW = flow_words("window", "decreased_ps", "rtt_ps")
 _constants, _flows = table("constants", CONSTANTS), table("control", FLOW)
+_LONG_PS = 1e18
 
 
 @kernel
@@ -37,6 +38,7 @@ def begin(w: World, f: int) -> None:
     flow = _flows(w, f)
     flow.window = senders(w, f).cwnd / w.mtu
     flow.rtt_ps = w.network_rtt_ps
+    flow.decreased_ps = -_LONG_PS
 
 
 @kernel

@@ -107,7 +107,9 @@ class Tables:
         w.grant_quanta = -(-t.grant_packets * (t.mtu_bytes - t.header_bytes) // QUANTUM_BYTES)
         w.least_rate = s.least_grant
         w.notify_ps = int(_NOTIFY_s * PS) if t.control == "dcqcn" else 0
-        w.int_hops = self.network.longest()[0] if t.control == "hpcc" else 0
+        if t.control == "hpcc":
+            links = self.network.longest()[0]
+            w.int_hops = links if t.way == "minimal" else 2 * links - 2
         return world
 
     def _ports(self) -> dict[str, Any]:

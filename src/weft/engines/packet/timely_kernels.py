@@ -58,7 +58,7 @@ def acked(w: World, f: int, rtt_ps: int) -> None:
         flow.rate += const.step * (const.fast if flow.calm >= const.calm else 1.0)
     else:
         flow.calm = 0.0
-        flow.rate *= 1.0 - const.beta * min(gradient, 1.0)
+        flow.rate *= 1.0 - const.beta * gradient
     _set(w, f)
 
 

@@ -92,6 +92,7 @@ class Host:
             Kind.ACK: flow.get_ack,
             Kind.NACK: flow.get_nack,
             Kind.PULL: flow.get_pull,
+            Kind.NOTICE: flow.get_notice,
         }[p.kind](p)
 
     # --- granting credit

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from weft.engines.packet.reference.host import Host
-    from weft.engines.packet.reference.port import Inlet
+    from weft.engines.packet.reference.port import Inlet, Port
     from weft.engines.packet.reference.sender import Sender
 
 
@@ -21,6 +21,22 @@ class Kind(Enum):
     NACK = auto()
     PULL = auto()  # a receiver's grant
     ASK = auto()  # a sender's word that it waits for one
+    NOTICE = auto()  # a receiver's word that packets have met congestion
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a switch's port writes into data that begins to leave it (in-band telemetry, as HPCC asks for).
+
+    Attributes:
+        queued: bytes of data that stay behind.
+        sent_bytes: what the port has sent before.
+    """
+
+    port: Port
+    queued: int
+    sent_bytes: int
+    at_ps: int
 
 
 @dataclass(eq=False, slots=True)
@@ -39,6 +55,8 @@ class Packet:
         cum, base, have: of an acknowledgement: the first sequence number that has not come; those of the 64 from
             ``base`` on that have.
         word: bytes received in all; the quantum up to which a sender asks for credit, or has it granted.
+        told: what switches on the way told; of an acknowledgement: on the way of what it answers.
+        links: of an acknowledgement: on that way.
     """
 
     kind: Kind
@@ -61,3 +79,5 @@ class Packet:
     base: int = 0
     have: frozenset[int] = frozenset()
     word: int = 0
+    told: list[Told] = field(default_factory=list)
+    links: int = 0

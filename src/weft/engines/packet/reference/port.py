@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from weft.engines.packet.reference.model import Model
-from weft.engines.packet.reference.packet import Kind, Packet
+from weft.engines.packet.reference.packet import Kind, Packet, Told
 
 if TYPE_CHECKING:
     from weft.engines.packet.reference.host import Host
@@ -227,6 +227,8 @@ class Port:
         self.serving = (p.size, p.level, p.inlet)
         if p.level > 0 and self.model.transport.queues == "credit":
             self.credit[p.level] -= p.size
+        if p.kind is Kind.DATA and not self.near.is_host:
+            p.told.append(Told(self, self.queued - p.size, self.sent_bytes, clock.now))
         whole_ps = int(p.size * self.link.ps_per_byte + 0.5)
         if not self.link.cut:
             clock.after(whole_ps, partial(self._finish, p))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from weft.engines.packet.reference.sender import Sender
 
 _PULL_PATHS = 128  # over which credit is spread, whatever data does
+_NOTIFY_PS = 50_000_000  # between notifications of a flow (DCQCN, SIGCOMM 2015, section 3.1)
 
 
 class Receiver:
@@ -32,6 +33,7 @@ class Receiver:
         self.pull_target = self.latest_pull = self._pull_entropy = 0
         self.got_ps = self.disordered = self.most_beyond = self.duplicates = 0
         self._goes_back = model.transport.recovery == "go_back_n"
+        self._notifies, self._notified_ps = model.transport.control == "dcqcn", -_NOTIFY_PS
 
     def _has(self, seq: int) -> bool:
         return seq < self.expected or seq in self.beyond
@@ -44,6 +46,8 @@ class Receiver:
             return
         self._pending += p.size
         self._raise_target(p.word)
+        if p.marked:
+            self._notify(p)
         if self._has(p.seq):
             self.duplicates += 1
             self._acknowledge(p, p.seq if p.marked else self._base(p.seq), p.marked)
@@ -71,6 +75,15 @@ class Receiver:
         if at_once or self._pending >= self.model.transport.ack_every_bytes:
             own = p.marked or p.asks
             self._acknowledge(p, p.seq if own else self._base(p.seq), p.marked)
+
+    def _notify(self, p: Packet) -> None:
+        """Tell of congestion, if that was not done a little while ago."""
+        now = self.model.clock.now
+        if self._notifies and now - self._notified_ps >= _NOTIFY_PS:
+            self._notified_ps = now
+            notice = self._control(Kind.NOTICE)
+            notice.entropy = p.entropy
+            self.host.port.enqueue(notice)
 
     def _advance(self) -> None:
         self.expected += 1
@@ -132,6 +145,7 @@ class Receiver:
         a = self._control(Kind.ACK)
         a.seq, a.entropy, a.again, a.marked = p.seq, p.entropy, p.again, marked
         a.cum, a.base, a.word = self.expected, base, self.bytes
+        a.links, a.told = p.hops + 1, [] if p.kind is Kind.TRIMMED else p.told
         a.have = frozenset(seq for seq in self.beyond if base <= seq < base + 64)
         self.host.port.enqueue(a)
 

@@ -9,13 +9,17 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from weft.engines.packet.reference.balance import Balance, Came, balance_of
-from weft.engines.packet.reference.control import Control, control_of
+from weft.engines.packet.reference.control import Control
+from weft.engines.packet.reference.controls import control_of
 from weft.engines.packet.reference.model import QUANTUM, Model
 from weft.engines.packet.reference.packet import Kind, Packet
 
 if TYPE_CHECKING:
     from weft.engines.packet.reference.host import Host
     from weft.engines.packet.reference.receiver import Receiver
+
+
+_BY_RATE = ("dcqcn", "timely")  # controls without a window
 
 
 class State(Enum):
@@ -66,8 +70,9 @@ class Sender:
         self.in_flight = self.received = 0
         self.most_cwnd = float(math.floor(s.window_x * s.rtt_s * rate_Bps))
         self.cwnd = self.most_cwnd if t.window_bytes is None else max(t.window_bytes, t.mtu_bytes)
-        if t.control == "none" and t.receiver_driven and t.window_bytes is None:
-            self.cwnd = 1e18
+        unbounded = t.receiver_driven if t.control == "none" else t.control in _BY_RATE
+        if unbounded and t.window_bytes is None:
+            self.cwnd = 1e18  # credit or the rate alone decides
         self.base_rtt_ps = model.rtt_ps
         self.ps_per_byte = 0.0
         self._next_ps = 0
@@ -77,7 +82,7 @@ class Sender:
         self.acks = self.marked = self.again = self.nacks = self.timeouts = 0
         self._goes_back, self._driven = t.recovery == "go_back_n", t.receiver_driven
         self.balance: Balance
-        self.control: Control = control_of(self)
+        self.control: Control
 
     # --- its sums
 
@@ -111,6 +116,7 @@ class Sender:
         self.start_ps = self.model.clock.now
         self.model.running += 1
         self.balance = balance_of(self.model)
+        self.control = control_of(self)
         if self.model.settings.grants_follow_marks:
             self.receiver.host.wake()
         self._want()
@@ -132,6 +138,10 @@ class Sender:
                 self.model.clock.at(self._next_ps, self._paced)
             return False
         return True
+
+    def pause_until(self, time: int) -> None:
+        """Send nothing before a time, where there is a pace."""
+        self._next_ps = time
 
     def _paced(self) -> None:
         self._pacing = False
@@ -216,7 +226,7 @@ class Sender:
         if self.model.settings.gap_packets > 0:
             self._lose_overtaken()
         self.balance.learn(p.entropy, Came.MARKED if p.marked else Came.GOOD)
-        self.control.acked(newly, rtt_ps, p.marked)
+        self.control.acked(p, newly, rtt_ps)
         self._stop_speculating()
         if self.cum >= self.packets:
             self.running, self.end_ps = False, self.model.clock.now
@@ -312,6 +322,11 @@ class Sender:
             self._pulled = p.word
             self._asked, self._starved = False, 0
         self._want()
+
+    def get_notice(self, p: Packet) -> None:
+        """Take a congestion notification."""
+        if self.running:
+            self.control.notified()
 
     # --- time
 
