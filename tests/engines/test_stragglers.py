@@ -100,6 +100,35 @@ def test_it_is_a_part_of_the_step(outer: Outer | None) -> None:
     assert run_step(fabric(), job(jitter=Jitter(cv=0), outer=outer)).step_s == even.step_s
 
 
+@pytest.mark.parametrize("nodes", [1, 4, 128])
+def test_a_job_waits_for_a_slow_node_where_it_has_one(nodes: int) -> None:
+    """Two nodes in a hundred take a fifth longer; jobs are placed anywhere."""
+    slow = (np.random.default_rng(3).binomial(nodes, 0.02, 500_000) > 0).mean()
+    plan = planned(nodes, batch=8 * nodes, jitter=Jitter(slow_nodes=0.02, slow_by=0.2))
+    assert straggling_s(plan, C) == pytest.approx(0.2 * C * slow, rel=0.02)
+
+
+def test_a_node_that_is_always_slow_holds_up_groups_that_rarely_meet() -> None:
+    every, rarely = (
+        found({}, jitter=Jitter(slow_nodes=0.1), outer=outer) for outer in (None, Outer(every=25, groups=2))
+    )
+    assert every == rarely > 0
+
+
+def test_slow_nodes_add_to_what_varies() -> None:
+    both, slow, varied = (
+        found({}, jitter=each)
+        for each in (Jitter(cv=V, slow_nodes=0.1), Jitter(slow_nodes=0.1), Jitter(cv=V, slow_nodes=0.0))
+    )
+    assert both == pytest.approx(slow + varied)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_what_is_no_share_of_nodes_is_refused(share: float) -> None:
+    with pytest.raises(ValidationError):
+        Jitter(slow_nodes=share)
+
+
 @pytest.mark.parametrize("cv", [-0.1, 1.5, float("nan")])
 def test_what_is_no_variation_is_refused(cv: float) -> None:
     with pytest.raises(ValidationError):

@@ -24,9 +24,9 @@ from weft.workload.spec import Job, Model
 MLPERF = "mlperf_v3.1_NVIDIA_eos"
 # Slugs of a series, most efficient first as measured, and the most MFU points by which a prediction may be off.
 SERIES: dict[str, tuple[list[str], float]] = {
-    "Megatron-LM, batch 768": ([f"megascale_Megatron-LM_{n}" for n in (256, 512, 768)], 4),
-    "Megatron-LM, batch 6144": ([f"megascale_Megatron-LM_{n}" for n in (3072, 6144, 8192)], 5),
-    "MegaScale, batch 768": ([f"megascale_MegaScale_{n}" for n in (256, 512, 768)], 6),
+    "Megatron-LM, batch 768": ([f"megascale_Megatron-LM_{n}" for n in (256, 512, 768)], 2),
+    "Megatron-LM, batch 6144": ([f"megascale_Megatron-LM_{n}" for n in (3072, 6144, 8192)], 3),
+    "MegaScale, batch 768": ([f"megascale_MegaScale_{n}" for n in (256, 512, 768)], 2),
     "MegaScale, batch 6144": ([f"megascale_MegaScale_{n}" for n in (3072, 6144, 8192)], 3),
     "MLPerf GPT-3": (
         [
@@ -59,6 +59,8 @@ def mfu(slug: str) -> tuple[float, float]:
     run = best_run(checked(file().conditions(row(slug))))
     assert found.predicted is not None
     assert found.measured is not None
+    if found.metric == "mfu_pct":
+        return found.predicted, found.measured
     if found.metric == "tflops_per_gpu":
         return found.predicted * 1e14 / run.plan.peak, found.measured * 1e14 / run.plan.peak
     predicted = 100 * run.model_flops_per_s / run.plan.peak
@@ -83,6 +85,48 @@ def test_megascale_beats_megatron_at_every_size(gpus: int) -> None:
     ours, theirs = (mfu(f"megascale_{who}_{gpus}") for who in ("MegaScale", "Megatron-LM"))
     assert ours[1] > theirs[1]
     assert ours[0] > theirs[0]
+
+
+# The two ends of MegaScale's table 2 (arXiv 2402.15627) that are no rows of the file: seconds a step.
+ENDS = {
+    ("Megatron-LM", 1024): ("megascale_Megatron-LM_512", 11.9),
+    ("MegaScale", 1024): ("megascale_MegaScale_512", 8.9),
+    ("Megatron-LM", 12_288): ("megascale_Megatron-LM_6144", 8.57),
+    ("MegaScale", 12_288): ("megascale_MegaScale_6144", 6.34),
+}
+
+
+@lru_cache
+def end(who: str, gpus: int) -> tuple[float, float]:
+    """(predicted, measured) MFU in per cent of a run whose neighbour in the table is a row."""
+    slug, measured_s = ENDS[who, gpus]
+    run = best_run(checked(file().conditions(row(slug)) | {"n_gpus": gpus, "dp": gpus // 64}))
+    predicted = 100 * run.model_flops_per_s / run.plan.peak
+    return predicted, predicted * run.step_s / measured_s
+
+
+@pytest.mark.parametrize(("who", "gpus"), ENDS)
+def test_the_ends_of_megascales_table_are_within_three_points(who: str, gpus: int) -> None:
+    predicted, measured = end(who, gpus)
+    assert predicted == pytest.approx(measured, abs=3)
+
+
+@pytest.mark.parametrize("gpus", [1024, 12_288])
+def test_megascale_beats_megatron_at_the_ends_too(gpus: int) -> None:
+    assert end("MegaScale", gpus)[0] > end("Megatron-LM", gpus)[0]
+    assert end("Megatron-LM", gpus)[0] < mfu(ENDS["Megatron-LM", gpus][0])[0]
+    assert end("MegaScale", gpus)[0] < mfu(ENDS["MegaScale", gpus][0])[0]
+
+
+WEAK = [2240, 4480, 11_200]
+
+
+@pytest.mark.parametrize(("who", "points"), [("Megatron-LM", 3), ("MegaScale", 6)])
+def test_weak_scaling_of_530b_stays_nearly_flat(who: str, points: float) -> None:
+    """Figure 9 loses a point at most from 2,240 to 11,200 GPUs; MegaScale's level is missed (docs/training.md)."""
+    predicted, measured = zip(*(mfu(f"megascale_530b_{who}_{gpus}") for gpus in WEAK), strict=True)
+    assert max(abs(ours - theirs) for ours, theirs in zip(predicted, measured, strict=True)) <= points
+    assert 0 < predicted[0] - predicted[-1] < 1.5
 
 
 def test_llama3_loses_as_much_from_8k_to_128k_tokens() -> None:
@@ -139,7 +183,6 @@ def test_every_optimisation_of_megascale_helps(name: str) -> None:
     assert ablation()[name] > 0
 
 
-@pytest.mark.parametrize("name", ["parallel block", "tp", "dp", "batch"])
+@pytest.mark.parametrize("name", ADDED)
 def test_optimisations_of_megascale_help_within_half_of_what_they_did(name: str) -> None:
-    """Overlap of hand-overs is missing: it added 2.5 points, and hand-overs are short here (see docs/training.md)."""
     assert ablation()[name] == pytest.approx(ADDED[name], rel=0.5)

@@ -8,6 +8,7 @@ from typing import Any
 from weft.catalog import load_catalog
 from weft.validation.training_experts import preset_of
 from weft.validation.training_hardware import Inexpressible
+from weft.validation.training_megascale import has_parallel_blocks
 from weft.workload.spec import Model
 
 # What a source's authors print about a model elsewhere: (pattern on the row's model, shape).
@@ -23,9 +24,9 @@ _SHAPES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "seqsel_text": ((r"one layer", {**_GPT, "layers": 1}), (r".", _GPT)),
     "mcore_table": ((r".", {"bias": False}),),
     "mcore_ss": ((r"177B", {"layers": 96, "hidden": 12288, "heads": 96, "vocab": 131072}),),
-    "megascale": (
-        (r"175B", {**_GPT, "layers": 96, "hidden": 12288, "heads": 128}),
-        (r"530B", {**_GPT, "layers": 105, "hidden": 20480, "heads": 160}),
+    "megascale": (  # table 1; "vocabulary size is 64,000 for all the cases" (section 6.1)
+        (r"175B", {**_GPT, "vocab": 64000, "layers": 96, "hidden": 12288, "heads": 128}),
+        (r"530B", {**_GPT, "vocab": 64000, "layers": 105, "hidden": 20480, "heads": 160}),
     ),
     "bloom": (
         (r"BLOOM", {"layers": 70, "hidden": 14336, "heads": 112, "vocab": 250880, "bias": True}),
@@ -75,8 +76,8 @@ def model_of(row: dict[str, Any]) -> Model | str:
             shape[ours] = row[theirs]
     if re.search("llama", name, re.I):
         shape |= _LLAMA
-    if row.get("method") == "MegaScale":
-        shape["parallel_block"] = True  # its first optimisation (NSDI'24, section 3.1)
+    if has_parallel_blocks(row):
+        shape["parallel_block"] = True
     if "layers" not in shape and "layers_note" in row and "hidden" in shape:
         shape["layers"] = _layers_from_size(name, shape, int(row.get("pp", 1)))
     if isinstance(row.get("moe"), dict):

@@ -2,8 +2,8 @@
 
 A row names what its publication printed. What a publication leaves out but its authors describe elsewhere (a model's
 shape by name, tensor by pipeline degrees from their product) is filled in here, per source and never per row. Where a
-choice that its authors tuned is not printed (micro-batch, interleaving), the fastest that fits in memory is taken, as
-they would have.
+choice that its authors tuned is not printed (micro-batch, interleaving, recomputation), the fastest that fits in memory
+is taken, as they would have.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from weft.errors import ConfigError
 from weft.validation.training_experts import dispatch_of, overlap_of, preset_of
 from weft.validation.training_fields import with_counts
 from weft.validation.training_hardware import Inexpressible, Machine, machine_of
+from weft.validation.training_megascale import MEGASCALE, UNSTATED_RECOMPUTE, completed, jitter_of, unstated_step
 from weft.validation.training_mlperf import adapters_of, mlperf_precision
 from weft.validation.training_models import model_of
 from weft.workload.spec import Job, Model, Overlap, Parallelism
@@ -55,7 +56,7 @@ def case_of(row: dict[str, Any]) -> Case:
     Raises:
         Inexpressible: what the row needs that cannot be said yet.
     """
-    row = with_counts(row)
+    row = completed(with_counts(row))
     source = str(row.get("source"))
     _refuse(row, source)
     machine = machine_of(row)
@@ -71,14 +72,15 @@ def case_of(row: dict[str, Any]) -> Case:
         "sequence": int(row.get("seq") or _default_sequence(source)),
         "global_batch": batch,
         "precision": _precision(row, machine.accelerator),
-        "recompute": _recompute(row, source),
         "stack": stack,
         "overlap": _overlap(row, source).model_copy(update={"ep": overlap_of(row, preset, degrees["pp"])}),
         "dispatch": dispatch_of(row, preset),
         "flash_attention": None,
         "lora": adapters_of(row),
+        "jitter": jitter_of(row),
     }
     schedule, jobs = _schedule(row), []
+    recompute = _recompute(row, source)
     for interleave in _interleaves(row, source, model, degrees["pp"]):
         for micro_batch in _micro_batches(row, degrees, batch):
             count = batch // (degrees["dp"] * micro_batch)
@@ -93,7 +95,10 @@ def case_of(row: dict[str, Any]) -> Case:
                 zero=_zero(row, source),
                 sequence_parallel=_sequence_parallel(row, source),
             )
-            jobs.append(Job(**fixed, micro_batch=micro_batch, parallelism=parallelism))
+            jobs += [
+                Job(**fixed, micro_batch=micro_batch, parallelism=parallelism, recompute=mode)
+                for mode in ([recompute] if recompute else UNSTATED_RECOMPUTE)
+            ]
     if not jobs:
         raise Inexpressible("a pipeline whose schedule does not take so many micro-batches")
     return Case(machine, tuple(jobs), stack)
@@ -115,7 +120,7 @@ def _refuse(row: dict[str, Any], source: str) -> None:
         raise Inexpressible("total GPU-hours with neither layout nor batch stated")
     if row.get("metric") == "communication group initialisation":
         raise Inexpressible("start-up of communicators is not modelled")
-    if source == "megascale" and "step" in row and row["step"] != "baseline Megatron-LM":
+    if unstated_step(row):
         raise Inexpressible("an ablation step whose window size and operators are not stated")
     if source == "torchtitan" and re.search("rowwise", str(row.get("precision", ""))):
         raise Inexpressible("row-wise FP8 scaling has no measured kernel efficiencies yet")
@@ -124,7 +129,7 @@ def _refuse(row: dict[str, Any], source: str) -> None:
 
 
 def _stack(row: dict[str, Any], source: str) -> str:
-    if source == "megascale":
+    if source == MEGASCALE:
         return "megascale" if row.get("method") == "MegaScale" else "megatron-lm-2023"
     if source == "torchtitan":
         technique = str(row.get("technique", ""))
@@ -264,8 +269,6 @@ def _interleaves(row: dict[str, Any], source: str, model: Model | str, pp: int) 
         # "The first chunk of the first stage has only the embedding, the last of the last only the output" (section
         # 3.3.2).
         return [8]
-    if source == "megascale":
-        return [6] if pp == 8 else [3]
     layers = model.layers if isinstance(model, Model) else 0
     return [v for v in (1, 2, 3, 4, 6, 8) if layers and layers % (pp * v) == 0] or [1]
 
@@ -310,6 +313,7 @@ def _precision(row: dict[str, Any], accelerator: str) -> str:
 
 
 def _recompute(row: dict[str, Any], source: str) -> str:
+    """What is recomputed; empty where a source leaves it open."""
     text = f"{row.get('recompute', '')}".lower()
     if source == "seqsel_text" and "layer" in str(row.get("model")):
         text = str(row.get("slug"))
@@ -321,6 +325,8 @@ def _recompute(row: dict[str, Any], source: str) -> str:
         return "full"
     if source == "dsv3_isca25":
         return "selective"  # its report, section 3.2.3
+    if source == MEGASCALE:
+        return ""
     return "full" if source in ("sc21_text",) else "none"
 
 
@@ -333,8 +339,6 @@ def _overlap(row: dict[str, Any], source: str) -> Overlap:
 
 
 def _default_sequence(source: str) -> int:
-    if source == "megascale":
-        return 2048
     if source == "torchtitan":
         return 8192  # seq_len of its Llama 3 training configurations
     raise Inexpressible("the sequence length is not stated")

@@ -13,8 +13,6 @@ from weft.workload.chunks import Chunk
 from weft.workload.program import Category, Communication, Program, Stream
 from weft.workload.training import Plan
 
-# Gradient buckets per chunk: enough that the last one, which nothing hides, is small; as Megatron's bucketing does.
-_PIECES = 8
 _Key = tuple[int, int, int]
 
 
@@ -39,9 +37,9 @@ class ReplicaTraffic:
         self._sent: dict[_Key, tuple[int, int]] = {}
 
     def pieces(self, stage: int, chunk: int) -> list[Chunk]:
-        """Split a chunk into up to `_PIECES` runs of layers."""
+        """Split a chunk into as many runs of layers as the stack sums one by one, or as it has layers."""
         whole = self.plan.chunks[stage][chunk]
-        count = max(1, min(_PIECES, whole.layers))
+        count = max(1, min(self.plan.stack.exchange_pieces, whole.layers))
         return [whole.part(whole.layers * i // count, whole.layers * (i + 1) // count) for i in range(count)]
 
     def gather(self) -> None:

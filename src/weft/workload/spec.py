@@ -152,10 +152,14 @@ class Outer(Strict):
 class Jitter(Strict):
     """How much the compute of ranks varies; a step waits for the slowest."""
 
-    cv: float = Field(ge=0, le=1, description="coefficient of variation over ranks: deviation over mean")
+    cv: float = Field(0.0, ge=0, le=1, description="coefficient of variation over ranks: deviation over mean")
     per: Literal["step", "micro_batch"] = Field(
         "step", description="of a step's compute (clocks, hosts), or of every micro-batch's, each by itself"
     )
+    slow_nodes: float = Field(
+        0.0, ge=0, le=1, description="share of all nodes whose accelerators are slower than others"
+    )
+    slow_by: float = Field(0.1, ge=0, le=10, description="how much longer those compute; 0.1: a tenth")
 
 
 class Job(Strict):

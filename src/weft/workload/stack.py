@@ -39,6 +39,7 @@ class Stack:
         host_optimizer_fraction: share of the host memory's bandwidth at which it does.
         tp_hidden_frac: share of overlappable tensor-parallel traffic that overlap hides.
         gather_rate_x: share of the library's rate that parameter gathers and gradient sums reach.
+        exchange_pieces: parts of a chunk whose parameters are gathered and gradients summed one by one.
         ep_hidden_frac: the same of expert-parallel traffic.
         dispatch: how tokens get to their experts unless the job says; a value of `Dispatch.how`.
         all_to_all_passes, deduplicated_passes: times that the copies of a rank's tokens are read or written per layer
@@ -78,6 +79,7 @@ class Stack:
     host_optimizer_fraction: float
     tp_hidden_frac: float
     gather_rate_x: float
+    exchange_pieces: int
     ep_hidden_frac: float
     dispatch: str
     all_to_all_passes: float
@@ -157,6 +159,7 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
         host_optimizer_fraction=number("host_optimizer_frac"),
         tp_hidden_frac=number("tp_hidden_frac"),
         gather_rate_x=number("gather_rate_x"),
+        exchange_pieces=round(number("exchange_pieces_count")),
         ep_hidden_frac=number("ep_hidden_frac"),
         dispatch=text("dispatch"),
         all_to_all_passes=number("all_to_all_passes_count"),
