@@ -19,7 +19,6 @@ from weft.lab.kernel_southbound import groups_of
 from weft.lab.probe import lacking
 from weft.lab.workloads.gloo import GlooJob
 from weft.lab.workloads.iperf3 import iperf3_pairs
-from weft.lab.workloads.mpi import mpi_all_reduce
 from weft.lab.workloads.ranks import ranks_of
 
 LACKS = lacking(["root", "namespaces", "veth", "tbf", "nexthops", "hash", "silence"])
@@ -148,20 +147,6 @@ def test_iperf3_pairs_fill_hosts_or_collide(lab: Lab) -> None:
     assert len(streams) == 8
     assert all(0 < stream.rate_Bps < 1.02 * 12.5e6 for stream in streams)
     assert sum(stream.rate_Bps for stream in streams) > 2 * 12.5e6
-
-
-@needs_lab
-@pytest.mark.skipif(
-    bool(lacking(["mpirun"])) or find_spec("mpi4py") is None,
-    reason="no Open MPI: apt install openmpi-bin, pip install mpi4py",
-)
-def test_mpi_reduces_over_the_lab(lab: Lab) -> None:
-    before = sent(lab)
-    steps = mpi_all_reduce(lab, ranks_of(lab.plan, 4), 1e6, 2)
-    after = sent(lab)
-    assert len(steps.times_s) == 2
-    crossed = sum(after[end] - before[end] for end in after if end[0].startswith("host"))
-    assert crossed > 2 * 4 * 1e6 * 2 * 3 / 4
 
 
 @needs_lab

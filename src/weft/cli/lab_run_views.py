@@ -81,7 +81,7 @@ def text(lab: Lab, kind: str, outcome: Outcome) -> str:
         rows = [
             (
                 f"{reaction['began_s'] - (struck.time_s if struck else zero):.4f}",
-                ", ".join(f"{e['device']}:{e['port']} {e['change']}" for e in reaction["events"]),
+                ", ".join(map(_noticed, reaction["events"])),
                 f"{(reaction['acknowledged_s'] - reaction['began_s']) * 1e3:.2f}",
                 str(reaction["groups_replaced"]),
             )
@@ -93,6 +93,14 @@ def text(lab: Lab, kind: str, outcome: Outcome) -> str:
     if steps.error:
         parts.append(f"FAILED on {steps.failed_ranks} of {steps.ranks} ranks; {steps.error}")
     return "\n\n".join(parts)
+
+
+def _noticed(event: dict[str, Any]) -> str:
+    """Return in words what a port noticed."""
+    change = event["change"]
+    if change == "slow":
+        change = f"at {event['share']:.0%} of its rate" if event["share"] < 1 else "whole again"
+    return f"{event['device']}:{event['port']} {change}"
 
 
 def streams_as_data(lab: Lab, streams: Sequence[Stream]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Links:
         doubted_share: more than this share of links in one occasion is not believed.
         down: by cable, the ports that lost carrier, and when.
         silent: by cable, the ports that hear nothing, and since when.
-        slow: by cable, what is left of its rate.
+        slow: by cable, the ports that carry less than they should, and what is left of their rate.
         doubted: cables whose silence is not believed.
     """
 
@@ -43,7 +43,7 @@ class Links:
     doubted_share: float = DOUBTED_SHARE
     down: dict[int, dict[End, float]] = field(default_factory=dict)
     silent: dict[int, dict[End, float]] = field(default_factory=dict)
-    slow: dict[int, float] = field(default_factory=dict)
+    slow: dict[int, dict[End, float]] = field(default_factory=dict)
     doubted: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -68,10 +68,14 @@ class Links:
         elif event.change is Change.HEARD:
             _leave(self.silent, cable, end)
         elif event.share < 1:
-            self.slow[cable] = event.share
+            self.slow.setdefault(cable, {})[end] = event.share
         else:
-            self.slow.pop(cable, None)
+            _leave(self.slow, cable, end)
         return True
+
+    def shares(self) -> dict[int, float]:
+        """Return by cable what is left of its rate, of those that are slow; of its two ways the slower counts."""
+        return {cable: min(ends.values()) for cable, ends in self.slow.items()}
 
     def dead(self, now_s: float) -> set[int]:
         """Return the cables not to be used at a time; settles which silences are believed."""

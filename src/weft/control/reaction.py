@@ -78,7 +78,7 @@ class Reaction:
     def step(self, timeout_s: float) -> Reacted | None:
         """Wait for events at most so long and react; return what was done, None where nothing was to do."""
         events = [event for event in self.southbound.events(timeout_s) if self._known(event)]
-        dead, slow = self.links.dead(self.southbound.now_s()), self.links.slow
+        dead, slow = self.links.dead(self.southbound.now_s()), self.links.shares()
         if not events and not self._owed and dead == self.wanted.dead:
             return None
         changed, kept = self._changed(dead, slow)

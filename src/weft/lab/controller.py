@@ -18,10 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from weft.control import Reacted, Reaction
+from weft.control import Change, Event, Reacted, Reaction
 from weft.errors import InfeasibleError
 from weft.lab.heartbeats import HeartbeatSouthbound
 from weft.lab.lab import MARKER, Lab, end_helper, wait_until
+from weft.lab.slow_links import SlowLinkSouthbound
 
 _READY_WITHIN_S = 30.0
 _ROUND_S = 0.05  # between two looks at whether to end
@@ -68,6 +69,17 @@ class Controller:
         """What it did, a reaction an entry, see `as_data`."""
         return self._last if self._last is not None else self._lines()[1:]
 
+    @property
+    def slow(self) -> dict[tuple[str, str], float]:
+        """Ports that it found slow and not yet whole again, with what is left of their rate."""
+        told = {
+            (event["device"], event["port"]): event["share"]
+            for reaction in self.log
+            for event in reaction["events"]
+            if event["change"] == Change.SLOW.value
+        }
+        return {end: share for end, share in told.items() if share < 1}
+
     def _lines(self) -> list[dict[str, Any]]:
         text = self._path.read_text() if self._path.exists() else ""
         return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
@@ -76,10 +88,7 @@ class Controller:
 def as_data(reacted: Reacted) -> dict[str, Any]:
     """Return what machines read of a reaction."""
     return {
-        "events": [
-            {"time_s": event.time_s, "device": event.device, "port": event.port, "change": event.change.value}
-            for event in reacted.events
-        ],
+        "events": [_event(event) for event in reacted.events],
         "began_s": reacted.began_s,
         "decided_s": reacted.decided_s,
         "acknowledged_s": reacted.acknowledged_s,
@@ -88,6 +97,11 @@ def as_data(reacted: Reacted) -> dict[str, Any]:
         "groups_failed": [ack.error for ack in reacted.failed],
         "links_doubted": reacted.doubted,
     }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    found = {"time_s": event.time_s, "device": event.device, "port": event.port, "change": event.change.value}
+    return found | ({"share": event.share} if event.change is Change.SLOW else {})
 
 
 def main(run: str, *, heartbeats: bool) -> None:
@@ -103,6 +117,8 @@ def main(run: str, *, heartbeats: bool) -> None:
         if heartbeats:
             southbound = HeartbeatSouthbound(lab, southbound)
             stack.callback(southbound.close)
+        southbound = SlowLinkSouthbound(lab, southbound)
+        stack.callback(southbound.close)
         reaction = Reaction(lab.underlay, southbound)
         gc.collect()
         gc.freeze()  # what is there stays; a full collection in the middle of a reaction would cost milliseconds

@@ -25,6 +25,7 @@ HOWS: dict[str, How] = {"cut": "cut", "silent": "silent", "degrade": "degrade"}
 BUSIEST = "busiest"
 _WATCH_S = 0.3  # how long counters are watched to find it
 _SETTLE_S = 1.2  # until heartbeats have been heard on every link
+RECOVERED_WITHIN_S = 15.0  # until probes have shown a link that was slow to be whole: a few, two seconds apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,11 @@ def _mend(lab: Lab, struck: Struck, controller: Controller | None) -> None:
     if isinstance(lab.backend, Settling):
         with contextlib.suppress(InfeasibleError):  # other links are broken too
             lab.backend.settle(lab)
-    if controller is not None and struck.how != "degrade":
+    if controller is None:
+        return
+    if struck.how == "degrade":
+        wait_until(lambda: not controller.slow, RECOVERED_WITHIN_S, 0.05)
+    else:
         wait_until(lambda: any(e["change"] == "heard" for r in controller.log for e in r["events"]), _SETTLE_S, 0.05)
 
 

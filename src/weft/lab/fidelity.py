@@ -18,7 +18,7 @@ from weft.errors import InfeasibleError
 from weft.lab import faults
 from weft.lab.connections import connections, switches_on
 from weft.lab.controller import Controller
-from weft.lab.experiment import Fault
+from weft.lab.experiment import RECOVERED_WITHIN_S, Fault
 from weft.lab.lab import Lab, wait_until
 from weft.lab.plan import LabLink
 from weft.lab.workloads.gloo import GlooJob
@@ -29,6 +29,7 @@ HEADERS_BYTES = 52
 #: Bytes around an IP packet that a shaped port counts: addresses and type (IEEE 802.3, 3.2); no preamble, no gap.
 ETHERNET_BYTES = 14
 _ACT_WITHIN_S = 15.0
+_TRIES = 3
 _SETTLE_S = 1.2
 
 
@@ -84,30 +85,53 @@ def compare(
 ) -> list[Compared]:
     """Measure and predict a collective on the lab as it is, and after a fault once the controller has reacted.
 
+    A link between switches that loses rate is measured without a controller, too, as the job survives that.
+
     Raises:
         InfeasibleError: the job failed, or nobody reacted to the fault.
     """
-    found = [_compared(lab, job, kind, size_bytes, iterations, "healthy", None, 1.0)]
+    work = _Work(lab, job, kind, size_bytes, iterations)
+    found = [work.compared("healthy", None, 1.0)]
     if fault is None or fault.link is None:
         return found
     link = lab.plan.link(*fault.link)
-    state = f"{link.a} - {link.b} {fault.how}" + (f" to {fault.share:.0%}" if fault.how == "degrade" else "")
+    if fault.how == "degrade":
+        return found + _slowed(work, link, fault.share)
+    state = f"{link.a} - {link.b} {fault.how}"
     with Controller(lab) as controller:
         time.sleep(_SETTLE_S)
-        if fault.how == "degrade":
-            faults.degrade(lab, link, fault.share)
-        else:
-            (faults.cut if fault.how == "cut" else faults.silent)(lab, link)
+        (faults.cut if fault.how == "cut" else faults.silent)(lab, link)
         try:
-            if fault.how != "degrade":
-                _await(controller, ("down", "silent"), f"nobody reacted to {state}")
-            share = fault.share if fault.how == "degrade" else 0.0
-            found.append(_compared(lab, job, kind, size_bytes, iterations, state, link, share))
+            _await(controller, ("down", "silent"), f"nobody reacted to {state}")
+            found.append(work.compared(state, link, 0.0))
         finally:
             faults.heal(lab, link)
-            if fault.how != "degrade":
-                _await(controller, ("heard", "up"), f"{state} was mended, and nobody noticed")
+            _await(controller, ("heard", "up"), f"{state} was mended, and nobody noticed")
     return found
+
+
+def _slowed(work: _Work, link: LabLink, share: float) -> list[Compared]:
+    """Measure with a link that keeps a share of its rate: while nobody reacts, and after the controller has."""
+    lab, state = work.lab, f"{link.a} - {link.b} at {share:.0%}"
+    faults.degrade(lab, link, share)
+    try:
+        found = [work.compared(state, link, share)]
+        if not {link.a, link.b} <= {node.name for node in lab.plan.switches}:
+            return found  # there is no way round it
+        with Controller(lab) as controller:
+            try:
+                time.sleep(_SETTLE_S)
+                for _ in range(_TRIES):  # it is found by the job's own traffic, where that goes over it
+                    if not controller.slow:
+                        work.run()
+                found.append(work.compared(f"{state}, weights follow", link, share))
+            finally:
+                faults.heal(lab, link)
+                if not wait_until(lambda: not controller.slow, RECOVERED_WITHIN_S, 0.05):
+                    raise InfeasibleError(f"{state} was mended, and nobody noticed within {RECOVERED_WITHIN_S:g} s")
+        return found
+    finally:
+        faults.heal(lab, link)
 
 
 def _await(controller: Controller, changes: Sequence[str], otherwise: str) -> None:
@@ -119,40 +143,42 @@ def _await(controller: Controller, changes: Sequence[str], otherwise: str) -> No
     time.sleep(0.2)  # until heartbeats agree with the carrier
 
 
-def _compared(
-    lab: Lab,
-    job: GlooJob,
-    kind: str,
-    size_bytes: float,
-    iterations: int,
-    state: str,
-    broken: LabLink | None,
-    share: float,
-) -> Compared:
-    before = connections(lab, job.ranks)
-    steps = job.run(kind, size_bytes, iterations)
-    if steps.error:
-        raise InfeasibleError(f"{kind} failed ({state}): {steps.error}")
-    after = connections(lab, job.ranks)
-    # Between ranks that are no neighbours only a few bytes of barriers go
-    ways = {
-        pair: switches_on(lab, flow)
-        for pair, (flow, sent) in after.items()
-        if sent - (before[pair][1] if pair in before else 0) > iterations * steps.size_bytes / len(job.ranks) / 2
-    }
-    underlay = lab.underlay
-    left = {}
-    if broken is not None:
-        left = {cable_of(underlay.device(broken.a).port(broken.a_port)): share}
-    accelerators = [underlay.device(rank.host).port(rank.port).accelerator for rank in job.ranks]
-    # gloo's rings go from each rank to the one before, the engine's to the one after. Links are alike both ways, so the
-    # engine is given all ways from their far end.
-    predicted_s = collective_s(
-        underlay,
-        kind,
-        steps.size_bytes * lab.plan.dilation / payload_share(lab.plan.mtu),
-        accelerators,
-        slow=left,
-        ways=[way[::-1] for way in ways.values()] if GLOO[kind] == "ring" else list(ways.values()),
-    )
-    return Compared(state, steps, predicted_s, ways)
+@dataclass(frozen=True)
+class _Work:
+    lab: Lab
+    job: GlooJob
+    kind: str
+    size_bytes: float
+    iterations: int
+
+    def run(self) -> Steps:
+        return self.job.run(self.kind, self.size_bytes, self.iterations)
+
+    def compared(self, state: str, broken: LabLink | None, share: float) -> Compared:
+        lab, kind, ranks = self.lab, self.kind, self.job.ranks
+        before = connections(lab, ranks)
+        steps = self.run()
+        if steps.error:
+            raise InfeasibleError(f"{kind} failed ({state}): {steps.error}")
+        after = connections(lab, ranks)
+        # Between ranks that are no neighbours only a few bytes of barriers go
+        ways = {
+            pair: switches_on(lab, flow)
+            for pair, (flow, sent) in after.items()
+            if sent - (before[pair][1] if pair in before else 0) > self.iterations * steps.size_bytes / len(ranks) / 2
+        }
+        underlay = lab.underlay
+        left = {}
+        if broken is not None:
+            left = {cable_of(underlay.device(broken.a).port(broken.a_port)): share}
+        # gloo's rings go from each rank to the one before, the engine's to the one after. Links are alike both ways, so
+        # the engine is given all ways from their far end.
+        predicted_s = collective_s(
+            underlay,
+            kind,
+            steps.size_bytes * lab.plan.dilation / payload_share(lab.plan.mtu),
+            [underlay.device(rank.host).port(rank.port).accelerator for rank in ranks],
+            slow=left,
+            ways=[way[::-1] for way in ways.values()] if GLOO[kind] == "ring" else list(ways.values()),
+        )
+        return Compared(state, steps, predicted_s, ways)
