@@ -110,6 +110,18 @@ def test_one_tile_more_than_a_wave_costs_a_wave() -> None:
         assert kernel.gemm(128, 128 * tiles, k) == pytest.approx(waves * wave), tiles
 
 
+def test_multiprocessors_that_communicate_do_not_compute() -> None:
+    """20 of 132 held (DeepSeek-V3, section 3.5.1): waves of 112 tiles take as long as those of 132."""
+    part = load_catalog().get("accelerators", "h800_sxm")
+    whole, less = (kernels_for(load_catalog(), part, "fp8", held=held) for held in (0, 20))
+    assert (whole.multiprocessors, less.multiprocessors) == (132, 112)
+    assert less.peak / whole.peak == pytest.approx(112 / 132)
+    assert less.attention_peak / whole.attention_peak == pytest.approx(112 / 132)
+    eight_waves = [kernels.gemm(2048, 128 * kernels.multiprocessors, 8192) for kernels in (whole, less)]
+    assert eight_waves[0] == pytest.approx(eight_waves[1])
+    assert less.stream(1e9) == whole.stream(1e9)
+
+
 def test_a_long_product_approaches_the_fraction_of_the_peak() -> None:
     kernel = replace(H100, launch_s=0.0)
     m, n, k = 256 * 12, 128 * 11, 1 << 20  # 132 tiles exactly

@@ -137,6 +137,14 @@ def test_dependencies_come_first_and_the_optimizer_last(layout: dict[str, Any]) 
         assert reductions <= {*program.dependencies[optimizer], *range(optimizer)}
 
 
+@pytest.mark.parametrize(("stack", "pieces"), [("megatron-lm-2022", 2), ("megascale", 1)])
+def test_replicas_exchange_in_as_many_pieces_as_their_stack_says(stack: str, pieces: int) -> None:
+    """Two stages of four chunks of two layers: gradients layer by layer, or a whole chunk at once (MegaScale)."""
+    plan = planned(pp=2, interleave=4, dp=2, tp=8, batch=8, overlap={"dp": True}, stack=stack)
+    kinds = Counter(each.kind for each in communications(step_program(plan), Category.DP))
+    assert kinds == {"all_gather": 2 * 4 * pieces, "reduce_scatter": 2 * 4 * pieces}
+
+
 def fsdp(**more: Any) -> Plan:
     return planned(**{"model": TINY, "stack": "torchtitan", "zero": 3, "batch": 64, **more})
 

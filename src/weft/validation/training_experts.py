@@ -28,6 +28,9 @@ _RECIPES = {
     "deepseek-v3": ("deduplicated", False),
     "gpt-oss-120b": ("all_to_all", False),
 }
+# Its recipe for B200 (perf_recipes, commit 067f987) runs dispatch beside compute where experts are on several nodes.
+# Those with whole iterations as CUDA graphs do so everywhere, which is their stack's own way.
+_OVERLAPS_ACROSS_NODES = {"deepseek-v3": r"(?<!g)b200"}
 _HOW = {
     "alltoall": "all_to_all",
     "all_to_all": "all_to_all",
@@ -40,6 +43,15 @@ _HOW = {
 def preset_of(name: str) -> str | None:
     """The preset of a model with experts that goes by this name."""
     return next((preset for pattern, preset in _PRESETS if re.search(pattern, name, re.I)), None)
+
+
+def graphs_experts(row: dict[str, Any]) -> bool:
+    """Whether a run of Megatron-Bridge is of a container whose MXFP8 recipes fuse experts and run as CUDA graphs."""
+    release = re.match(r"(\d+)\.(\d+)", str(row.get("release", "")))
+    late = release is not None and (int(release[1]), int(release[2])) >= (26, 6)
+    return (
+        late and str(row.get("precision", "")).upper() == "MXFP8" and preset_of(str(row.get("model", ""))) is not None
+    )
 
 
 def dispatch_of(row: dict[str, Any], preset: str | None) -> Dispatch:
@@ -64,6 +76,11 @@ def overlap_of(row: dict[str, Any], preset: str | None, pp: int) -> bool | None:
     if isinstance(row.get("ep_overlap"), bool):
         return bool(row["ep_overlap"])
     if row.get("source") == "mbridge" and preset in _RECIPES:
+        if graphs_experts(row):
+            return None
+        crosses = int(row.get("ep") or 1) > int(row.get("per_node") or 8)
+        if crosses and re.search(_OVERLAPS_ACROSS_NODES.get(preset, r"(?!)"), str(row.get("accel")), re.I):
+            return True
         chosen = _RECIPES[preset][1]
         return pp > 1 if chosen is None else chosen
     return None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft.errors import ConfigError
-from weft.validation.training_experts import dispatch_of, overlap_of, preset_of
+from weft.validation.training_experts import dispatch_of, graphs_experts, overlap_of, preset_of
 from weft.validation.training_fields import with_counts
 from weft.validation.training_hardware import Inexpressible, Machine, machine_of
 from weft.validation.training_megascale import MEGASCALE, UNSTATED_RECOMPUTE, completed, jitter_of, unstated_step
@@ -151,7 +151,7 @@ def _stack(row: dict[str, Any], source: str) -> str:
         return "deepspeed-zero3"
     if isinstance(row.get("stack"), str):
         return _known_stack(row["stack"])
-    if source == "mbridge" and _graphed_experts(row):
+    if source == "mbridge" and graphs_experts(row):
         return "megatron-bridge-26.06"
     if source not in _STACKS:
         raise Inexpressible(
@@ -188,15 +188,6 @@ def _known_stack(name: str) -> str:
     """A stack by another name, or in other letters; as it stands where it is not known."""
     plain = re.sub(r"[\s_]+", "-", name.strip().lower())
     return _STACK_NAMES.get(plain, plain)
-
-
-def _graphed_experts(row: dict[str, Any]) -> bool:
-    """Whether a run of Megatron-Bridge is of a container whose MXFP8 recipes fuse experts and run as CUDA graphs."""
-    release = re.match(r"(\d+)\.(\d+)", str(row.get("release", "")))
-    late = release is not None and (int(release[1]), int(release[2])) >= (26, 6)
-    return (
-        late and str(row.get("precision", "")).upper() == "MXFP8" and preset_of(str(row.get("model", ""))) is not None
-    )
 
 
 def _degrees(row: dict[str, Any], accelerators: int, source: str) -> dict[str, int]:

@@ -52,8 +52,8 @@ class Kernels:
     """Kernel times on one accelerator.
 
     Attributes:
-        peak: dense FLOP/s at this precision, at the clock that minutes of load sustain.
-        attention_peak: dense FLOP/s at 16 bits, in which attention runs whatever the matrices' precision.
+        peak: dense FLOP/s at this precision of those multiprocessors, at the clock that minutes of load sustain.
+        attention_peak: theirs at 16 bits, in which attention runs whatever the matrices' precision.
         memory_Bps: sustained memory bandwidth of streaming kernels (peak times measured fraction).
         multiprocessors: streaming multiprocessors that share a GEMM's tiles.
         gemm_fraction: fraction of peak that one resident tile reaches in its main loop.
@@ -113,7 +113,7 @@ def _gemm_time(kernels: Kernels, m: int, n: int, k: int, output_bytes: float, co
     return kernels.launch_s + max(best, moved / kernels.gemm_memory_Bps) + cast
 
 
-def kernels_for(catalog: Catalog, accelerator: Part, precision: str, gemm_scale: float = 1.0) -> Kernels:
+def kernels_for(catalog: Catalog, accelerator: Part, precision: str, gemm_scale: float = 1.0, held: int = 0) -> Kernels:
     """Build the kernel model of an accelerator at a precision from its `kernels` part.
 
     Args:
@@ -121,6 +121,7 @@ def kernels_for(catalog: Catalog, accelerator: Part, precision: str, gemm_scale:
         accelerator: the accelerator's part; its `kernels` field names its generation's constants.
         precision: one of `FORMATS`.
         gemm_scale: what the software stack's GEMM library reaches of the measured reference (its `gemm_x`).
+        held: multiprocessors that communication holds all the time.
 
     Raises:
         ConfigError: the accelerator has no measured kernel constants or no such precision.
@@ -135,11 +136,13 @@ def kernels_for(catalog: Catalog, accelerator: Part, precision: str, gemm_scale:
         )
     sustained = generation.si(_sustained(generation, form)) * power_limit(accelerator, generation)
     memory = accelerator.si("hbm_tBps")
+    multiprocessors = round(generation.si("multiprocessors_count"))
+    left = 1.0 - held / multiprocessors
     return Kernels(
-        peak=accelerator.si(f"{form.peak}_dense_tflops") * sustained,
-        attention_peak=accelerator.si("bf16_dense_tflops"),
+        peak=accelerator.si(f"{form.peak}_dense_tflops") * sustained * left,
+        attention_peak=accelerator.si("bf16_dense_tflops") * left,
         memory_Bps=memory * generation.si("stream_frac"),
-        multiprocessors=round(generation.si("multiprocessors_count")),
+        multiprocessors=multiprocessors - held,
         gemm_fraction=generation.si(f"{own}_gemm_frac") * gemm_scale,
         gemm_prologue_k=generation.si(f"{own}_gemm_prologue_k_count"),
         gemm_memory_Bps=memory * generation.si(f"{own}_gemm_memory_frac"),

@@ -40,7 +40,8 @@ class Stack:
         tp_hidden_frac: share of overlappable tensor-parallel traffic that overlap hides.
         gather_rate_x: share of the library's rate that parameter gathers and gradient sums reach.
         exchange_pieces: parts of a chunk whose parameters are gathered and gradients summed one by one.
-        ep_hidden_frac: the same of expert-parallel traffic.
+        experts_multiprocessors: multiprocessors that compute has not, because kernels which send tokens hold them.
+        ep_hidden_frac: share of expert-parallel traffic that overlap hides.
         dispatch: how tokens get to their experts unless the job says; a value of `Dispatch.how`.
         all_to_all_passes, deduplicated_passes: times that the copies of a rank's tokens are read or written per layer
             and direction to sort them by expert and back, by how they are dispatched.
@@ -80,6 +81,7 @@ class Stack:
     tp_hidden_frac: float
     gather_rate_x: float
     exchange_pieces: int
+    experts_multiprocessors: int
     ep_hidden_frac: float
     dispatch: str
     all_to_all_passes: float
@@ -160,6 +162,7 @@ def load_stack(catalog: Catalog, name: str, generation: str, *, flash: bool | No
         tp_hidden_frac=number("tp_hidden_frac"),
         gather_rate_x=number("gather_rate_x"),
         exchange_pieces=round(number("exchange_pieces_count")),
+        experts_multiprocessors=round(number("experts_multiprocessors_count")),
         ep_hidden_frac=number("ep_hidden_frac"),
         dispatch=text("dispatch"),
         all_to_all_passes=number("all_to_all_passes_count"),

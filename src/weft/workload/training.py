@@ -257,6 +257,7 @@ def plan(
     warnings = tuple(filter(None, [uneven(chunks), _unmeasured(transformer)]))
     if job.recompute == "full":
         chunks = recomputing(chunks, job.recompute_layers)
+    held = stack.experts_multiprocessors if mapping.ep > 1 else 0
     schedule, micro_batches = job.parallelism.schedule, micro_batches_of(job, mapping)
     check_schedule(schedule, mapping.pp, micro_batches, job.parallelism.interleave)
     return Plan(
@@ -264,8 +265,8 @@ def plan(
         transformer=transformer,
         mapping=mapping,
         stack=stack,
-        kernels=kernels_for(catalog, accelerator, job.precision, stack.gemm_x),
-        plain_kernels=kernels_for(catalog, accelerator, "bf16", stack.gemm_x),
+        kernels=kernels_for(catalog, accelerator, job.precision, stack.gemm_x, held),
+        plain_kernels=kernels_for(catalog, accelerator, "bf16", stack.gemm_x, held),
         shard=shard,
         micro_batches=micro_batches,
         chunks=mirrored(chunks) if schedule == "dualpipe" else chunks,
