@@ -10,6 +10,10 @@ import pytest
 from weft.cli import main
 
 CLUSTER = "examples/lab/leaf-spine/cluster.yaml"
+INFINIBAND = (
+    "error: examples/small/cluster.yaml:13: scale_out.protocol: ib_ndr switches are configured by a subnet manager, "
+    "not by BGP; set protocol: roce\n"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +45,8 @@ def test_again_gives_the_same_bytes(tmp_path: Path) -> None:
     [
         ([CLUSTER, "--to", "eos", "-o", "{out}"], "--to: unknown export format 'eos'; known: cabling, frr, sonic"),
         ([CLUSTER, "--to", "frr", "-o", "{out}/no/folder"], "cannot be written: No such file or directory"),
-        (["examples/small/cluster.yaml", "--to", "frr", "-o", "{out}"], "are configured by a subnet manager, not by"),
+        (["examples/small/cluster.yaml", "--to", "frr", "-o", "{out}"], INFINIBAND),
+        (["examples/small/cluster.yaml", "--to", "sonic", "-o", "{out}"], INFINIBAND),
         (["missing.yaml", "--to", "frr", "-o", "{out}"], "missing.yaml"),
     ],
 )
@@ -51,6 +56,22 @@ def test_mistakes(arguments: list[str], says: str, tmp_path: Path, capsys: pytes
     assert says in said
     assert said.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_drift_refuses_what_export_refuses_in_the_same_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Configurations of an InfiniBand design cannot be right; its cables can be compared all the same."""
+    for number, (name, text) in enumerate((("leaf0.conf", "hostname leaf0\n"), ("leaf0/config_db.json", "{}"))):
+        path = tmp_path / str(number) / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+        assert main(["fabric", "drift", "examples/small/cluster.yaml", str(tmp_path / str(number))]) == 2
+        assert capsys.readouterr() == ("", INFINIBAND)
+    (tmp_path / "cables").mkdir()
+    (tmp_path / "cables" / "lldp.csv").write_text("device,port,neighbour,neighbour_port\nleaf77,swp1,host0,eth0\n")
+    assert main(["fabric", "drift", "examples/small/cluster.yaml", str(tmp_path / "cables")]) == 1
+    assert "leaf77: extra-device" in capsys.readouterr().out
 
 
 def test_a_folder_of_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from weft.drift.lldp import Heard, compare_heard, read_csv, read_lldpctl
 from weft.drift.sonic_reading import read_sonic
 from weft.errors import ConfigError
 from weft.fabric import Fabric
-from weft.underlay import build_underlay
+from weft.underlay import build_underlay, check_configured
 
 _KINDS = {".conf": "frr", ".json": "sonic"}
 _LLDP = ".lldp.json"
@@ -55,12 +55,14 @@ def drift(fabric: Fabric, folder: str | os.PathLike[str]) -> Drift:
     ``HOST/lldp.json`` (``lldpctl -f json``), or one ``lldp.csv`` with columns device, port, neighbour, neighbour_port.
 
     Raises:
-        ConfigError: no folder, nothing to compare in it, or the design has no switches to configure.
+        ConfigError: no folder, nothing to compare in it, or configurations for a design whose switches have none.
     """
     work = _Comparison(fabric, Path(folder))
     work.read_all()
     if not work.files and not work.heard:
         raise ConfigError("holds no HOST.conf, HOST/config_db.json or LLDP file to compare", file=str(folder))
+    if work.files:  # cables alone are compared whatever they carry
+        check_configured(work.underlay)
     return work.compared()
 
 

@@ -22,10 +22,12 @@ from weft.control import Change, Event, Reacted, Reaction
 from weft.errors import InfeasibleError
 from weft.lab.heartbeats import HeartbeatSouthbound
 from weft.lab.lab import MARKER, Lab, end_helper, wait_until
+from weft.lab.plan import LabLink
 from weft.lab.slow_links import SlowLinkSouthbound
 
 _READY_WITHIN_S = 30.0
 _ROUND_S = 0.05  # between two looks at whether to end
+_MENDS = {Change.UP.value: Change.DOWN.value, Change.HEARD.value: Change.SILENT.value}
 
 
 class Controller:
@@ -72,13 +74,22 @@ class Controller:
     @property
     def slow(self) -> dict[tuple[str, str], float]:
         """Ports that it found slow and not yet whole again, with what is left of their rate."""
-        told = {
-            (event["device"], event["port"]): event["share"]
-            for reaction in self.log
-            for event in reaction["events"]
-            if event["change"] == Change.SLOW.value
-        }
+        told = {_end(event): event["share"] for event in self._events() if event["change"] == Change.SLOW.value}
         return {end: share for end, share in told.items() if share < 1}
+
+    def amiss(self, *links: LabLink) -> bool:
+        """Return whether it holds an end of some links for down, silent or slow, as far as it has acted on that."""
+        ends = {end for link in links for end in ((link.a, link.a_port), (link.b, link.b_port))}
+        wrong: set[tuple[tuple[str, str], str]] = set()
+        for event in self._events():
+            if event["change"] in _MENDS:
+                wrong.discard((_end(event), _MENDS[event["change"]]))
+            else:
+                wrong.add((_end(event), event["change"]))
+        return any(end in ends for end, what in wrong if what != Change.SLOW.value) or bool(ends & self.slow.keys())
+
+    def _events(self) -> list[dict[str, Any]]:
+        return [event for reaction in self.log for event in reaction["events"]]
 
     def _lines(self) -> list[dict[str, Any]]:
         text = self._path.read_text() if self._path.exists() else ""
@@ -97,6 +108,10 @@ def as_data(reacted: Reacted) -> dict[str, Any]:
         "groups_failed": [ack.error for ack in reacted.failed],
         "links_doubted": reacted.doubted,
     }
+
+
+def _end(event: dict[str, Any]) -> tuple[str, str]:
+    return event["device"], event["port"]
 
 
 def _event(event: Event) -> dict[str, Any]:

@@ -25,7 +25,7 @@ HOWS: dict[str, How] = {"cut": "cut", "silent": "silent", "degrade": "degrade"}
 BUSIEST = "busiest"
 _WATCH_S = 0.3  # how long counters are watched to find it
 _SETTLE_S = 1.2  # until heartbeats have been heard on every link
-RECOVERED_WITHIN_S = 15.0  # until probes have shown a link that was slow to be whole: a few, two seconds apart
+RECOVERED_WITHIN_S = 15.0  # until a mended link is used again: of a slow one, a few probes, two seconds apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +205,8 @@ def _mend(lab: Lab, struck: Struck, controller: Controller | None) -> None:
     if isinstance(lab.backend, Settling):
         with contextlib.suppress(InfeasibleError):  # other links are broken too
             lab.backend.settle(lab)
-    if controller is None:
-        return
-    if struck.how == "degrade":
-        wait_until(lambda: not controller.slow, RECOVERED_WITHIN_S, 0.05)
-    else:
-        wait_until(lambda: any(e["change"] == "heard" for r in controller.log for e in r["events"]), _SETTLE_S, 0.05)
+    if controller is not None:
+        wait_until(lambda: not controller.amiss(struck.link), RECOVERED_WITHIN_S, 0.05)
 
 
 def fault_of(link: str | None, how: str, at_s: float, share: float) -> Fault | None:

@@ -8,7 +8,6 @@ ranks exchange what the algorithm says they do.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,11 +101,12 @@ def compare(
         time.sleep(_SETTLE_S)
         (faults.cut if fault.how == "cut" else faults.silent)(lab, link)
         try:
-            _await(controller, ("down", "silent"), f"nobody reacted to {state}")
+            if not wait_until(lambda: controller.amiss(link), _ACT_WITHIN_S, 0.02):
+                raise InfeasibleError(f"nobody reacted to {state} within {_ACT_WITHIN_S:g} s")
+            time.sleep(0.2)  # until heartbeats agree with the carrier
             found.append(work.compared(state, link, 0.0))
         finally:
-            faults.heal(lab, link)
-            _await(controller, ("heard", "up"), f"{state} was mended, and nobody noticed")
+            _mend(lab, link, controller, state)
     return found
 
 
@@ -126,21 +126,17 @@ def _slowed(work: _Work, link: LabLink, share: float) -> list[Compared]:
                         work.run()
                 found.append(work.compared(f"{state}, weights follow", link, share))
             finally:
-                faults.heal(lab, link)
-                if not wait_until(lambda: not controller.slow, RECOVERED_WITHIN_S, 0.05):
-                    raise InfeasibleError(f"{state} was mended, and nobody noticed within {RECOVERED_WITHIN_S:g} s")
+                _mend(lab, link, controller, state)
         return found
     finally:
         faults.heal(lab, link)
 
 
-def _await(controller: Controller, changes: Sequence[str], otherwise: str) -> None:
-    def seen() -> bool:
-        return any(event["change"] in changes for reaction in controller.log for event in reaction["events"])
-
-    if not wait_until(seen, _ACT_WITHIN_S, 0.02):
-        raise InfeasibleError(f"{otherwise} within {_ACT_WITHIN_S:g} s")
-    time.sleep(0.2)  # until heartbeats agree with the carrier
+def _mend(lab: Lab, link: LabLink, controller: Controller, state: str) -> None:
+    """Mend a link, and wait until the controller uses it again."""
+    faults.heal(lab, link)
+    if not wait_until(lambda: not controller.amiss(link), RECOVERED_WITHIN_S, 0.05):
+        raise InfeasibleError(f"{state} was mended, and nobody noticed within {RECOVERED_WITHIN_S:g} s")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from weft.lab.netlink import Message, Netlink
 from weft.lab.netlink.links import GROUP_LINK, links
 from weft.lab.netlink.monitor import Monitor
 from weft.lab.netlink.nexthops import MAX_WEIGHT, nexthops
-from weft.lab.plan import LabNode
+from weft.lab.plan import LabNode, LabPlan
 from weft.lab.state import Owner
 
 _HELD = "southbound.json"
@@ -28,9 +28,15 @@ _HELD = "southbound.json"
 class KernelSouthbound:
     """Implements `weft.control.Southbound`. While one is open, it alone restores groups of ports that come back."""
 
-    def __init__(self, lab: Lab) -> None:
-        """Listen to the links of all nodes."""
+    def __init__(self, lab: Lab, nodes: Collection[str] | None = None) -> None:
+        """Listen to the links of all nodes.
+
+        Args:
+            lab: it.
+            nodes: those whose kernels forward; default all. Of others only link events are told.
+        """
         self._lab = lab
+        self._nodes = frozenset(lab.plan.by_name if nodes is None else nodes)
         self._wanted = {(group.device, group.destination): group for group in self.groups()}
         sockets = {name: _listening(lab, name) for name in lab.plan.by_name}
         self._monitor = Monitor(sockets)
@@ -62,7 +68,8 @@ class KernelSouthbound:
 
     def groups(self) -> Sequence[Group]:
         """All groups as the kernels have them now."""
-        return [group for node in self._lab.plan.nodes for group in groups_of(self._lab, node).values()]
+        mine = (node for node in self._lab.plan.nodes if node.name in self._nodes)
+        return [group for node in mine for group in groups_of(self._lab, node).values()]
 
     def events(self, timeout_s: float) -> Sequence[Event]:
         """Wait for links to lose or gain carrier, at most so long.
@@ -75,7 +82,7 @@ class KernelSouthbound:
             if port is None or self._carrier.get((device, state.index)) == state.carrier:
                 continue
             self._carrier[device, state.index] = state.carrier
-            if state.carrier:
+            if state.carrier and device in self._nodes:
                 restore_port(self._lab, device, port, self._wanted)
             change = Change.UP if state.carrier else Change.DOWN
             found.append(Event(self.now_s(), device, port, change, float(state.carrier)))
@@ -86,7 +93,7 @@ class KernelSouthbound:
         batches: dict[str, list[tuple[int, list[Message]]]] = defaultdict(list)
         acks = [Ack(group) for group in groups]
         for number, group in enumerate(groups):
-            error = self._complaint(group)
+            error = complaint(self._lab.plan, group)
             if error:
                 acks[number] = Ack(group, error)
                 continue
@@ -104,20 +111,21 @@ class KernelSouthbound:
                     self._wanted[group.device, group.destination] = group
         return acks
 
-    def _complaint(self, group: Group) -> str:
-        plan = self._lab.plan
-        node, destination = plan.by_name.get(group.device), plan.by_name.get(group.destination)
-        if node is None:
-            return f"{group.device}: no such device"
-        if destination is None or not destination.prefix:
-            return f"{group.device}: {group.destination} announces no prefix"
-        known = {port.name for port in node.ports}
-        for port, weight in group.hops:
-            if port not in known:
-                return f"{group.device}: no port {port}"
-            if not 1 <= weight <= MAX_WEIGHT:
-                return f"{group.device}: weight {weight} of {port} is not between 1 and {MAX_WEIGHT}"
-        return "" if group.hops else f"{group.device}: a group has at least one next hop"
+
+def complaint(plan: LabPlan, group: Group) -> str:
+    """Return why a group cannot be; "" where it can."""
+    node, destination = plan.by_name.get(group.device), plan.by_name.get(group.destination)
+    if node is None:
+        return f"{group.device}: no such device"
+    if destination is None or not destination.prefix:
+        return f"{group.device}: {group.destination} announces no prefix"
+    known = {port.name for port in node.ports}
+    for port, weight in group.hops:
+        if port not in known:
+            return f"{group.device}: no port {port}"
+        if not 1 <= weight <= MAX_WEIGHT:
+            return f"{group.device}: weight {weight} of {port} is not between 1 and {MAX_WEIGHT}"
+    return "" if group.hops else f"{group.device}: a group has at least one next hop"
 
 
 def groups_of(lab: Lab, node: LabNode) -> dict[str, Group]:

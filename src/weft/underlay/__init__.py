@@ -6,7 +6,8 @@ underlay.device("pod0-leaf3").ports[0].address
 """
 
 from weft.underlay.build import build_underlay
+from weft.underlay.configured import check_configured
 from weft.underlay.model import Device, Port, Role, Underlay
 from weft.underlay.routes import Routes, next_hops
 
-__all__ = ["Device", "Port", "Role", "Routes", "Underlay", "build_underlay", "next_hops"]
+__all__ = ["Device", "Port", "Role", "Routes", "Underlay", "build_underlay", "check_configured", "next_hops"]

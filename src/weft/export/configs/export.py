@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from weft.errors import ConfigError, UnknownName
+from weft.errors import UnknownName
 from weft.export.configs.cabling import cabling_csv, cabling_rows, cabling_xlsx
 from weft.export.configs.folder import write_folder
 from weft.export.configs.frr import frr_conf, interfaces_file
 from weft.export.configs.sonic import config_db, config_db_text
 from weft.export.configs.sonic.config_db import KnownPorts
 from weft.fabric import Fabric
-from weft.underlay import Underlay, build_underlay
+from weft.underlay import Underlay, build_underlay, check_configured
 
 FORMATS = ("frr", "sonic", "cabling")
 
@@ -74,7 +74,7 @@ def config_files(underlay: Underlay, to: str) -> Iterator[tuple[str, str]]:
     Raises:
         ConfigError: the switches are InfiniBand's.
     """
-    _check_routed(underlay)
+    check_configured(underlay)
     known: KnownPorts = {}
     for device in underlay.switches:
         if to == "frr":
@@ -82,17 +82,3 @@ def config_files(underlay: Underlay, to: str) -> Iterator[tuple[str, str]]:
             yield f"{device.hostname}.interfaces", interfaces_file(underlay, device)
         else:
             yield f"{device.hostname}/config_db.json", config_db_text(config_db(underlay, device, known))
-
-
-def _check_routed(underlay: Underlay) -> None:
-    fabric = underlay.fabric
-    protocol = fabric.catalog.get("protocols", fabric.link_classes[_a_class(underlay)].protocol)
-    if protocol.text("family") == "infiniband":
-        raise ConfigError(
-            f"{protocol.id} switches are configured by a subnet manager, not by BGP; set protocol: roce",
-            field="scale_out.protocol",
-        )
-
-
-def _a_class(underlay: Underlay) -> int:
-    return int(underlay.fabric.links.link_class[2 * underlay.switches[0].ports[0].cable])
