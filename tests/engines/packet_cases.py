@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from weft.engines.packet import faults
 from weft.engines.packet.fat_tree import FatTree, Tier, regular
 from weft.engines.packet.flows import Flows, Trigger
 from weft.engines.packet.network import PacketNetwork
+from weft.engines.packet.network import Reference as Sizes
+from weft.engines.packet.reference import faults as reference_faults
 from weft.engines.packet.reference.simulation import Reference
 from weft.engines.packet.simulation import Simulation
 from weft.engines.packet.transport import Transport
@@ -26,12 +29,28 @@ Draw = Any
 
 
 @dataclass(frozen=True)
+class Change:
+    """Links that carry something else from a time on, float64[ports], and whether switches know of it."""
+
+    at_s: float
+    rate_Bps: np.ndarray
+    known: bool
+
+
+@dataclass(frozen=True)
 class Case:
-    """One simulation."""
+    """One simulation.
+
+    Attributes:
+        ends_at_receipt: flows wait for others' receivers, and not their senders.
+        changes: of links, in order of time.
+    """
 
     network: PacketNetwork
     transport: Transport
     flows: Flows
+    ends_at_receipt: bool = False
+    changes: tuple[Change, ...] = ()
 
 
 # --- networks
@@ -114,9 +133,29 @@ def networks(draw: Draw) -> PacketNetwork:
         loss = rng.choice([0.0, 1e-6, 3e-5], net.ports)
         if draw(st.booleans()):
             retry = rng.choice([0.0, 5e-7], net.ports)
+    down = rng.random(len(net.link_src) // 2) < 0.2 if draw(st.integers(0, 5)) == 0 else None
     return PacketNetwork(
-        "case", net.host_switch, net.link_src, net.link_dst, rate, latency, buffer_x=buffer, loss=loss, retry_s=retry
+        "case",
+        net.host_switch,
+        net.link_src,
+        net.link_dst,
+        rate,
+        latency,
+        buffer_x=buffer,
+        loss=loss,
+        retry_s=retry,
+        weighted=draw(st.integers(0, 3)) == 0,
+        weight=None if down is None else np.repeat(np.where(down, 0, 1), 2).astype(np.int32),
+        reference=_sizes(draw, net) if draw(st.integers(0, 3)) == 0 else None,
     )
+
+
+def _sizes(draw: Draw, net: PacketNetwork) -> Sizes:
+    """What sizes follow from where a network says so itself; packets go by some of its switches only."""
+    links, latency_s = net.longest()
+    edges = net.edge_switch.tolist()
+    last = draw(st.integers(1, len(edges)))
+    return Sizes(SLOW, latency_s / 2 + 1e-7, max(2, links - 1), draw(st.sampled_from([1e4, 1e6])), edges[last - 1] + 1)
 
 
 # --- transports
@@ -156,6 +195,7 @@ def transports(draw: Draw, **fixed: Any) -> Transport:
         "ecn_most": _maybe(draw, st.sampled_from([0.1, 0.5])),
         "ecn_last_hop": _maybe(draw, st.booleans()),
         "xoff_bytes": draw(packets),
+        "xon_bytes": _maybe(draw, st.sampled_from([0, mtu])),
         "credit_bytes": draw(packets),
         "lanes": draw(st.integers(1, 3)),
         "class_weights": draw(st.sampled_from([(0.0,), (0.0,), (0.0, 0.0), (1.0, 2.5), (0.0, 1.0, 0.3)])),
@@ -165,6 +205,7 @@ def transports(draw: Draw, **fixed: Any) -> Transport:
         "ack_every_bytes": draw(st.sampled_from([1, 8192, 16384])),
         "rto_s": _maybe(draw, st.sampled_from([2e-5, 1e-4])),
         "gap_packets": _maybe(draw, st.sampled_from([0, 1, 3, 10])),
+        "grant_packets": draw(st.sampled_from([1, 4, 9])),
         "flowlet_s": draw(st.sampled_from([1e-6, 5e-6, 5e-5])),
         "grants_follow_marks": _maybe(draw, st.booleans()),
         "seed": draw(st.integers(0, 99)),
@@ -194,14 +235,36 @@ def flows_over(draw: Draw, hosts: int, transport: Transport, most: int = 16) -> 
         first, each = int(rng.integers(1, count)), bool(rng.integers(2))
         triggers = [Trigger(tuple(range(first, count)), 1 if each else int(rng.integers(1, first + 1)), each)]
         fires = [(f, 0) for f in range(count if each else first)]
-    return Flows(src, dst, size, start_s, priority, triggers, fires)
+    rtt_s = rng.choice([3e-6, 1e-5], count) if draw(st.integers(0, 3)) == 0 else None
+    pace = rng.choice([np.inf, 0.3 * SLOW, FAST], count) if draw(st.integers(0, 3)) == 0 else None
+    return Flows(src, dst, size, start_s, priority, triggers, fires, rtt_s=rtt_s, pace_Bps=pace)
 
 
 @st.composite
 def cases(draw: Draw, **fixed: Any) -> Case:
     """Whole simulations."""
     network, transport = draw(networks()), draw(transports(**fixed))
-    return Case(network, transport, draw(flows_over(network.hosts, transport)))
+    flows = draw(flows_over(network.hosts, transport))
+    return Case(network, transport, flows, ends_at_receipt=draw(st.booleans()))
+
+
+@st.composite
+def changing_cases(draw: Draw, **fixed: Any) -> Case:
+    """Whole simulations in which links die, slow down and come back.
+
+    Packets that are hashed choose their next port as they leave for a switch, so tables change only for the others.
+    """
+    case: Case = draw(cases(**fixed))
+    rng = np.random.default_rng(draw(st.integers(0, 1000)))
+    nominal = case.network.rate_Bps
+    hashed = case.transport.switch_choice == "hashed" and case.transport.way == "minimal"
+    at_s, changes = 0.0, []
+    for _ in range(draw(st.integers(1, 4))):
+        at_s += draw(st.sampled_from([2e-6, 5e-6, 2e-5, 1e-4]))
+        one_way = nominal * rng.choice([0.0, 0.25, 1.0], len(nominal), p=[0.05, 0.1, 0.85])
+        rate = np.minimum(one_way, one_way[case.network.back] / nominal[case.network.back] * nominal)
+        changes.append(Change(at_s, rate, not hashed and draw(st.booleans())))
+    return Case(case.network, case.transport, case.flows, case.ends_at_receipt, tuple(changes))
 
 
 # --- what came of them
@@ -247,11 +310,24 @@ def expected(reference: Reference) -> dict[str, list[Any]]:
 def both(case: Case, until_s: float = 2e-3) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """Run a case in the kernels, and as many events in the reference; a deadlock ends both."""
     simulation = Simulation(case.network, case.transport, case.flows)
+    reference = Reference(case.network, case.transport, case.flows)
+    simulation.world.ends_at_receipt = reference.model.ends_at_receipt = case.ends_at_receipt
+    for change in case.changes:
+        _run(simulation, reference, change.at_s)
+        faults.set_rates(simulation, change.rate_Bps)
+        reference_faults.set_rates(reference, change.rate_Bps)
+        if change.known:
+            faults.learn(simulation, change.rate_Bps)
+            reference_faults.learn(reference, change.rate_Bps)
+    _run(simulation, reference, until_s)
+    return outcome(simulation), expected(reference)
+
+
+def _run(simulation: Simulation, reference: Reference, until_s: float) -> None:
+    """Go on until a time, or a deadlock; the reference by as many events."""
     with contextlib.suppress(DeadlockError):
         simulation.run(until_s)
-    reference = Reference(case.network, case.transport, case.flows)
     reference.run(events=int(simulation.world.event_count))
-    return outcome(simulation), expected(reference)
 
 
 def differences(case: Case, until_s: float = 2e-3) -> dict[str, Any]:

@@ -55,6 +55,10 @@ class Host:
         """Hosts have room for all."""
         return None
 
+    def grant_at(self, ps_per_byte: float) -> None:
+        """The port has another rate, and so have grants."""
+        self._ps_per_quantum = QUANTUM * ps_per_byte / _GRANTED
+
     # --- the port
 
     def go_on(self, port: Port) -> None:

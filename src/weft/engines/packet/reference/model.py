@@ -19,18 +19,21 @@ class Model:
         hops: packets that have crossed a link.
         window: sequence numbers that a sender may be ahead of the first gap.
         paths_kept: paths that a flow keeps to take again.
+        detours: edges that packets may go by, the first so many.
+        ends_at_receipt: a flow ends for others when its receiver has it all, and not when its sender knows.
     """
 
-    def __init__(self, settings: Settings, longest: int) -> None:
+    def __init__(self, settings: Settings, longest: int, detours: int) -> None:
         t = settings.transport
         self.settings, self.transport = settings, t
         self.clock, self.chance = Clock(), Chance(t.seed)
         self.classes = 1 + len(t.class_weights) * t.lanes
         self.running = self.done = self.hops = 0
         rows = 128
-        while rows < min(longest, 4 * settings.window_x * settings.bdp_bytes / t.mtu_bytes) + 64:
+        while rows < min(longest, 4 * settings.window_x * settings.widest_bytes / t.mtu_bytes) + 64:
             rows *= 2
         self.window, self.paths_kept = rows - 64, rows
+        self.detours, self.ends_at_receipt = detours, False
         self.most_credit = int(settings.window_x * settings.bdp_bytes)
         self.flowlet_ps = int(t.flowlet_s * PS)
         self.rtt_ps, self.rto_ps = int(settings.rtt_s * PS), int(settings.rto_s * PS)

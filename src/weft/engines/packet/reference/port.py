@@ -101,6 +101,7 @@ class Port:
 
     Attributes:
         near, far: what it leaves and reaches.
+        up: whether its link lives.
         waiting: packets of each class.
         queued: bytes of data, that in service too.
         serving: (size, class, inlet) of the packet being sent, None where idle.
@@ -116,10 +117,12 @@ class Port:
         self.deficit = [0 for _ in classes]
         self.turn = 0
         self.paused: set[int] = set()
+        self.up = True
         self._paused_since = 0
         self.queued = self.sent_bytes = 0
         self.serving: tuple[int, int, Inlet | None] | None = None
         self.tally = Tally()
+        self._control_limit = math.inf if near.is_host else 2 * link.limit
         header = int(model.transport.header_bytes * link.ps_per_byte) if link.cut else 0
         self.wire_ps = link.wire_ps + header
 
@@ -127,6 +130,9 @@ class Port:
 
     def enqueue(self, p: Packet) -> None:
         """Put a packet before the port; where there is no room, trim or drop one."""
+        if not self.up:
+            self.drop(p)
+            return
         if p.level > 0:
             room = self._room()
             if room is not None and self.queued + p.size > room:
@@ -134,8 +140,7 @@ class Port:
                     self.drop(p)
                     return
                 p = self._trim_one(p)
-        limit = None if self.near.is_host else 2 * self.link.limit
-        if p.level == 0 and limit is not None and self.bytes_waiting(0) + p.size > limit:
+        if p.level == 0 and self.bytes_waiting(0) + p.size > self._control_limit:
             self.drop(p)
             return
         if p.level > 0:
@@ -190,7 +195,7 @@ class Port:
 
     def may_send(self, level: int, size: int) -> bool:
         """Whether the far end lets a packet of a class go."""
-        if level in self.paused:
+        if not self.up or level in self.paused:
             return False
         return level == 0 or self.model.transport.queues != "credit" or self.credit[level] >= size
 
@@ -243,18 +248,23 @@ class Port:
     def _finish(self, p: Packet) -> None:
         """A packet's last bit is out, where the far end takes all of it in before it forwards it."""
         clock, size, level = self.model.clock, p.size, p.level
-        lost = self._is_lost(size)
+        lost = self.up and self._is_lost(size)
         if lost and self.link.retry_ps > 0:
             self.tally.retried += 1
             clock.after(self.link.retry_ps + int(size * self.link.ps_per_byte + 0.5), partial(self._finish, p))
             return
         self._leave()
         if lost:
-            self._lose(level, size)
+            self.tally.lost += 1
+            self._restore_credit(level, size)
         else:
             self.model.hops += 1
-            self._mark(p, self.queued)
-            clock.after(self.wire_ps, partial(self._arrive, p))
+            if self.up:
+                self._mark(p, self.queued)
+                clock.after(self.wire_ps, partial(self._arrive, p))
+            else:
+                self.tally.dropped += 1
+                self._restore_credit(level, size)
         self.near.go_on(self)
 
     def _free(self) -> None:
@@ -279,9 +289,8 @@ class Port:
             return False
         return self.model.chance.unit() < -math.expm1(size * math.log1p(-self.link.loss))
 
-    def _lose(self, level: int, size: int) -> None:
-        """A packet is lost on the wire; the far end tells of the room that is left, so its credit comes back."""
-        self.tally.lost += 1
+    def _restore_credit(self, level: int, size: int) -> None:
+        """A packet never arrives; the far end tells of all the room that is left, so its credit comes back."""
         if level > 0 and self.model.transport.queues == "credit":
             self.model.clock.after(self.wire_ps, partial(self.get_credit, level, size))
 
@@ -298,6 +307,10 @@ class Port:
     # --- the far end
 
     def _arrive(self, p: Packet) -> None:
+        if not self.up:
+            self.tally.dropped += 1
+            self._restore_credit(p.level, p.size)
+            return
         p.inlet = None
         held_back = p.level > 0 and self.model.transport.queues in ("pause", "credit")
         if held_back:
@@ -325,6 +338,25 @@ class Port:
                 self.tally.paused_ps += now - self._paused_since
         if self.serving is None:
             self.near.go_on(self)
+
+    def die(self) -> None:
+        """The link breaks: lose what waits, and later what is being sent, what is on the wire and what others send."""
+        self.up = False
+        for queue in self.waiting:
+            while queue:
+                p = queue.popleft()
+                if p.level > 0:
+                    self._hold(-p.size)
+                self.drop(p)
+
+    def live(self) -> None:
+        """The link is whole again: what its last life left of pauses is forgotten, and credit is counted anew."""
+        self.up = True
+        self.paused.clear()
+        for inlet in self.inlets:
+            inlet.stopped_at = None
+            self.credit[inlet.level] = self.link.credit - inlet.bytes
+        self.model.clock.after(0, partial(self.get_credit, 0, 0))
 
     def get_credit(self, level: int, size: int) -> None:
         """There is room behind the link again."""

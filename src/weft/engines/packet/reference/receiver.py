@@ -68,6 +68,8 @@ class Receiver:
                 at_once, self._asked = True, False
             if self.expected == self.sender.packets:
                 self.got_ps = self.model.clock.now
+                if self.model.ends_at_receipt:
+                    self.sender.tell_end()
         else:
             self.beyond.add(p.seq)
             self.disordered += 1

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from weft.engines.packet.reference.balance import Balance, Came, balance_of
 from weft.engines.packet.reference.control import Control
 from weft.engines.packet.reference.controls import control_of
-from weft.engines.packet.reference.model import QUANTUM, Model
+from weft.engines.packet.reference.model import PS, QUANTUM, Model
 from weft.engines.packet.reference.packet import Kind, Packet
+from weft.engines.packet.reference.sequence import Seq, State
 
 if TYPE_CHECKING:
     from weft.engines.packet.reference.host import Host
@@ -20,25 +19,6 @@ if TYPE_CHECKING:
 
 
 _BY_RATE = ("dcqcn", "timely")  # controls without a window
-
-
-class State(Enum):
-    """Of a sequence number."""
-
-    UNSENT = auto()
-    FLYING = auto()
-    LOST = auto()
-    ACKED = auto()
-
-
-@dataclass
-class Seq:
-    """A sequence number: its state, when and on which path it was last sent, and how often again."""
-
-    state: State = State.UNSENT
-    sent_ps: int = 0
-    path: int = 0
-    again: int = 0
 
 
 class Sender:
@@ -49,14 +29,14 @@ class Sender:
         cum: acknowledged without a gap.
         sent: the next sequence number that is new, or that a sender that goes back sends again.
         cwnd: bytes it may have in flight.
+        most_cwnd: most that controls let it have.
+        base_rtt_ps: round trip without queues.
         ps_per_byte: pace, 0 for none.
         waits: for so many triggers before it starts.
     """
 
-    def __init__(
-        self, model: Model, number: int, host: Host, size: int, level: int, waits: int, start_ps: int, rate_Bps: float
-    ) -> None:
-        t, s = model.transport, model.settings
+    def __init__(self, model: Model, number: int, host: Host, size: int, level: int, waits: int, start_ps: int) -> None:
+        t = model.transport
         self.model, self.number, self.host, self.level = model, number, host, level
         self.receiver: Receiver
         self.when_done: list[Callable[[], None]] = []
@@ -68,12 +48,6 @@ class Sender:
         self.cum = self.sent = self._top = self._high = self._scanned = 0
         self._seqs: dict[int, Seq] = {}
         self.in_flight = self.received = 0
-        self.most_cwnd = float(math.floor(s.window_x * s.rtt_s * rate_Bps))
-        self.cwnd = self.most_cwnd if t.window_bytes is None else max(t.window_bytes, t.mtu_bytes)
-        unbounded = t.receiver_driven if t.control == "none" else t.control in _BY_RATE
-        if unbounded and t.window_bytes is None:
-            self.cwnd = 1e18  # credit or the rate alone decides
-        self.base_rtt_ps = model.rtt_ps
         self.ps_per_byte = 0.0
         self._next_ps = 0
         self._pacing = self._timing = False
@@ -83,6 +57,17 @@ class Sender:
         self._goes_back, self._driven = t.recovery == "go_back_n", t.receiver_driven
         self.balance: Balance
         self.control: Control
+
+    def know(self, rtt_s: float, rate_Bps: float, pace_Bps: float) -> None:
+        """Take its round trip without queues, its host's rate and the most that it may put on the wire."""
+        t = self.model.transport
+        self.base_rtt_ps = int(rtt_s * PS)
+        self.most_cwnd = float(math.floor(self.model.settings.window_x * rtt_s * rate_Bps))
+        self.cwnd = self.most_cwnd if t.window_bytes is None else max(t.window_bytes, t.mtu_bytes)
+        unbounded = t.receiver_driven if t.control == "none" else t.control in _BY_RATE
+        if unbounded and t.window_bytes is None:
+            self.cwnd = 1e18  # credit or the rate alone decides
+        self.ps_per_byte = PS / pace_Bps
 
     # --- its sums
 
@@ -232,10 +217,15 @@ class Sender:
             self.running, self.end_ps = False, self.model.clock.now
             self.model.running -= 1
             self.model.done += 1
-            for act in self.when_done:
-                act()
+            if not self.model.ends_at_receipt:
+                self.tell_end()
         else:
             self._want()
+
+    def tell_end(self) -> None:
+        """Let those hear who wait for the flow."""
+        for act in self.when_done:
+            act()
 
     def _count_received(self, p: Packet) -> int:
         """Take what the receiver has in all; return how much more that is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from weft.engines.packet.flows import Flows
 from weft.engines.packet.network import PacketNetwork
@@ -14,6 +15,7 @@ from weft.engines.packet.reference.port import Link, Port
 from weft.engines.packet.reference.receiver import Receiver
 from weft.engines.packet.reference.sender import Sender
 from weft.engines.packet.reference.switch import Switch
+from weft.engines.packet.reference.ways import find_ways
 from weft.engines.packet.transport import Transport, settle
 from weft.routing.hashing import Hashing
 
@@ -29,8 +31,10 @@ class Reference:
 
     def __init__(self, network: PacketNetwork, transport: Transport, flows: Flows) -> None:
         longest = int(flows.size_bytes.max()) // (transport.mtu_bytes - transport.header_bytes) + 1
-        self.network, self.model = network, Model(settle(transport, network), longest)
         edges = network.edge_switch.tolist()
+        known = network.switches if network.reference is None else network.reference.switches
+        detours = sum(edge < known for edge in edges)
+        self.network, self.model = network, Model(settle(transport, network), longest, detours)
         salts = Hashing(transport.seed + 1, transport.polarised).salts(network.switches).tolist()
         self.switches = [Switch(self.model, number, salt) for number, salt in enumerate(salts)]
         self.hosts = [
@@ -38,10 +42,11 @@ class Reference:
             for number, switch in enumerate(network.host_switch.tolist())
         ]
         self.ports = self._ports()
+        self.edges = [self.switches[edge] for edge in edges]
         for switch in self.switches:
-            switch.edges = [self.switches[edge] for edge in edges]
-        for place, edge in enumerate(edges):
-            self._find_ways(place, self.switches[edge])
+            switch.edges = self.edges
+        left = np.ones(len(network.link_src)) if network.weight is None else network.weight
+        self.learn(network.rate_Bps[2 * network.hosts :] * left)
         self.senders = self._flows(flows)
         self._start()
         self._trigger(flows)
@@ -93,27 +98,18 @@ class Reference:
             cut=t.cut_through and far_as_fast and not (loss > 0 and retry_ps > 0),
         )
 
-    def _find_ways(self, place: int, edge: Switch) -> None:
-        """Tell all switches their shortest ways to an edge, breadth first."""
-        links = [port for port in self.ports if isinstance(port.near, Switch) and isinstance(port.far, Switch)]
-        hops = {edge: 0}
-        reached = [edge]
-        for switch in reached:
-            for port in links:
-                if port.far is switch and isinstance(port.near, Switch) and port.near not in hops:
-                    hops[port.near] = hops[switch] + 1
-                    reached.append(port.near)
-        for switch in reached[1:]:
-            out = [port for port in links if port.near is switch and isinstance(port.far, Switch)]
-            best = [port for port in out if isinstance(port.far, Switch) and hops.get(port.far) == hops[switch] - 1]
-            known = next((ports for _, ports in switch.ways.values() if set(ports) == set(best)), best)
-            switch.ways[place] = hops[switch], known  # one list, for turns are taken through it
+    def learn(self, rate_Bps: npt.NDArray[np.float64]) -> None:
+        """Find ways through links that carry so much, float64[links]; 0 for none."""
+        links = zip(self.ports[2 * self.network.hosts :], rate_Bps.tolist(), strict=True)
+        find_ways(self.edges, self.switches, {port: rate for port, rate in links if rate > 0}, self.network.weighted)
 
     # --- the flows
 
     def _flows(self, flows: Flows) -> list[Sender]:
         senders = []
         level = [0] * len(flows) if flows.priority is None else flows.priority.tolist()
+        rtt_s = [self.model.settings.rtt_s] * len(flows) if flows.rtt_s is None else flows.rtt_s.tolist()
+        pace_Bps = [math.inf] * len(flows) if flows.pace_Bps is None else flows.pace_Bps.tolist()
         for number in range(len(flows)):
             host, to = self.hosts[int(flows.src[number])], self.hosts[int(flows.dst[number])]
             sender = Sender(
@@ -124,8 +120,8 @@ class Reference:
                 level=1 + level[number] * self.model.transport.lanes,
                 waits=int(flows.waits[number]),
                 start_ps=int(np.rint(flows.start_s[number] * PS)),
-                rate_Bps=float(self.network.rate_Bps[host.number]),
             )
+            sender.know(rtt_s[number], float(self.network.rate_Bps[host.number]), pace_Bps[number])
             sender.receiver = Receiver(self.model, to, sender)
             senders.append(sender)
         return senders

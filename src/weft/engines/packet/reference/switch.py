@@ -118,11 +118,11 @@ class Switch:
         """The port with the least data before it that nothing stops; the first of equals after a random one."""
         start = self.model.chance.below(len(ports))
         turned = ports[start:] + ports[:start]
-        return min(turned, key=lambda port: 1 << 61 if port.paused else port.queued)
+        return min(turned, key=lambda port: port.queued if port.up and not port.paused else 1 << 61)
 
     def _detour(self, edge: int) -> int | None:
         """Choose a random edge to go by (Valiant), or that if its way is shorter by hops x queue (UGAL-L)."""
-        via = self.model.chance.below(len(self.edges))
+        via = self.model.chance.below(self.model.detours)
         by = self.edges[via]
         if via == edge or edge not in self.ways or via not in self.ways or edge not in by.ways:
             return None  # one of them is here, or there is no way
