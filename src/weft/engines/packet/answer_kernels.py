@@ -24,9 +24,10 @@ from weft.engines.packet.code_kernels import (
     RUNNING,
     UNSENT,
 )
-from weft.engines.packet.record_kernels import World, free_slots, packets, senders, seqs
+from weft.engines.packet.record_kernels import World, acked, free_slots, packets, senders, seqs
 from weft.engines.packet.sender_kernels import (
     QUANTUM,
+    acked_of,
     count_flight,
     go_back,
     lose,
@@ -100,6 +101,7 @@ def _ack_below(w: World, f: int, cum: int) -> None:
         record = seqs(w, slot_of(w, f, sender.cum))
         record.state = UNSENT
         record.again = 0
+        acked(w, acked_of(w, f, sender.cum)).bits &= ~(_ONE << np.uint64(sender.cum & 63))
         sender.cum += 1
     sender.top = max(sender.top, cum)
     if sender.sent < cum:  # gone back further than was needed
@@ -118,18 +120,29 @@ def _arrived(w: World, f: int, seq: int) -> None:
         sender.lost_bytes -= size
         sender.in_flight += size  # was taken out when it was taken for lost, and again by the bytes received
     seqs(w, slot_of(w, f, seq)).state = ACKED
+    acked(w, acked_of(w, f, seq)).bits |= _ONE << np.uint64(seq & 63)
 
 
 @kernel
 def _ack_bits(w: World, f: int, base: int, bits: np.uint64) -> None:
     """Some above the first gap have arrived."""
     sender = senders(w, f)
+    bits &= ~_known(w, f, base)
     while bits:
         seq = base + lowest(bits)
         bits &= bits - _ONE
         if sender.cum <= seq < sender.sent and seqs(w, slot_of(w, f, seq)).state != ACKED:
             _arrived(w, f, seq)
             sender.top = max(sender.top, seq + 1)
+
+
+@kernel
+def _known(w: World, f: int, base: int) -> np.uint64:
+    """Return which of 64 sequence numbers are known to have arrived: acknowledgements repeat most of what they say."""
+    bits, shift = acked(w, acked_of(w, f, base)).bits, np.uint64(base & 63)
+    if shift > 0:
+        bits = bits >> shift | acked(w, acked_of(w, f, base + 64)).bits << (np.uint64(64) - shift)
+    return np.uint64(bits)
 
 
 @kernel

@@ -58,10 +58,8 @@ def next_port(w: World, p: int, node: int) -> int:
         return int(place.down)
     hops = next_sets(w, node * w.edges + edge).set
     if hops < 0:
-        return int(NOTHING)
+        return only(hops)
     first, count = hop_sets(w, hops).first, hop_sets(w, hops).count
-    if count == 1:
-        return int(set_ports(w, first).row)
     if packet.level > 0:
         if w.switch_choice == SHORTEST_QUEUE:
             return shortest(w, first, count)
@@ -83,7 +81,10 @@ def _hash(w: World, p: int, node: int, count: int) -> int:
     """Return what a packet's headers hash to at a switch, below ``count``."""
     packet = packets(w, p)
     key = (np.uint64(packet.flow) << _HIGH) ^ (np.uint64(packet.entropy) << np.uint64(1)) ^ np.uint64(packet.kind > 1)
-    return int(np.int64(mix(key ^ switches(w, node).salt) % np.uint64(count)))
+    mixed = mix(key ^ switches(w, node).salt)
+    if count & (count - 1) == 0:  # spares a division
+        return int(np.int64(mixed & np.uint64(count - 1)))
+    return int(np.int64(mixed % np.uint64(count)))
 
 
 @kernel
@@ -97,6 +98,21 @@ def shortest(w: World, first: int, count: int) -> int:
         if waiting < least:
             best, least = q, waiting
     return best
+
+
+@kernel
+def only(hops: int) -> int:
+    """Return the one port that a negative set stands for, -1 for none."""
+    return int(NOTHING if hops == NOTHING else -2 - hops)
+
+
+@kernel
+def _least(w: World, hops: int) -> int:
+    """Return the port of a set, which is not empty, that has the least data before it."""
+    if hops >= 0:
+        return shortest(w, hop_sets(w, hops).first, hop_sets(w, hops).count)
+    below(w, 1)  # as for a set of one
+    return only(hops)
 
 
 @kernel
@@ -136,11 +152,11 @@ def _detour(w: World, p: int, node: int, edge: int) -> None:
     if edge_switches(w, edge).row == node or via == edge or edge_switches(w, via).row == node:
         return
     direct, round_about = next_sets(w, node * w.edges + edge).set, next_sets(w, node * w.edges + via).set
-    if direct < 0 or round_about < 0 or next_sets(w, edge_switches(w, via).row * w.edges + edge).set < 0:
+    beyond = next_sets(w, edge_switches(w, via).row * w.edges + edge).set
+    if direct == NOTHING or round_about == NOTHING or beyond == NOTHING:
         return  # there is no way
     if w.way == UGAL:
-        near = shortest(w, hop_sets(w, direct).first, hop_sets(w, direct).count)
-        far = shortest(w, hop_sets(w, round_about).first, hop_sets(w, round_about).count)
+        near, far = _least(w, direct), _least(w, round_about)
         near_hops = distances(w, node * w.edges + edge).hops
         far_hops = distances(w, node * w.edges + via).hops
         far_hops += distances(w, edge_switches(w, via).row * w.edges + edge).hops

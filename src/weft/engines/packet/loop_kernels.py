@@ -21,9 +21,11 @@ from weft.engines.packet.code_kernels import (
     GATE,
     GRANT,
     HEARD,
+    HERE,
     IDLE,
     KIND_BITS,
     KIND_MASK,
+    LATER,
     NACK,
     NEVER,
     NOTHING,
@@ -52,6 +54,7 @@ from weft.engines.packet.record_kernels import (
     inlets,
     packets,
     ports,
+    prefetch_acked,
     prefetch_balance,
     prefetch_came,
     prefetch_control,
@@ -201,6 +204,8 @@ def _nearer(w: World, p: int) -> None:
     if packet.next >= 0:
         prefetch_port(w, packet.next)
         prefetch_queue(w, packet.next * w.classes)
+    elif packet.next == LATER:
+        prefetch_port(w, packet.port)
     elif packet.kind == DATA:
         prefetch_sender(w, packet.flow)
         prefetch_receiver(w, packet.flow)
@@ -233,13 +238,14 @@ def _nearest(w: World, p: int) -> None:
         queue = queues(w, packet.next * w.classes + packet.level)
         if queue.count > 0:
             prefetch_packet(w, queue.tail)
-    else:
+    elif packet.next == HERE:
         slot = max(0, senders(w, packet.flow).slot)
         if packet.kind == DATA:
             prefetch_came(w, slot * (w.window_rows >> 6) + ((packet.seq & (w.window_rows - 1)) >> 6))
             prefetch_port(w, hosts(w, packet.dst).port)
         else:
             prefetch_seq(w, slot * w.window_rows + (packet.seq & (w.window_rows - 1)))
+            prefetch_acked(w, slot * (w.window_rows >> 6) + ((packet.seq & (w.window_rows - 1)) >> 6))
             prefetch_balance(w, slot)
             prefetch_port(w, hosts(w, packet.dst).port)
 
@@ -248,7 +254,7 @@ def _nearest(w: World, p: int) -> None:
 def _soon(w: World, p: int) -> None:
     """Bring where a path that comes back well is remembered."""
     packet = packets(w, p)
-    if packet.next < 0 and packet.kind == ACK:
+    if packet.next == HERE and packet.kind == ACK:
         slot = max(0, senders(w, packet.flow).slot)
         prefetch_recycled(w, slot * w.window_rows + (balances(w, slot).tail & (w.window_rows - 1)))
 
@@ -269,24 +275,25 @@ def _full(w: World) -> bool:
 def _arrive(w: World, p: int) -> None:
     """A packet has come to the end of a link."""
     packet = packets(w, p)
-    q = packet.port
-    port = ports(w, q)
-    if not port.up:
+    q = int(packet.port)
+    if w.dead > 0 and not ports(w, q).up:
         tally(w, q).dropped += 1
         restore_credit(w, q, packet.level, packet.size)
         free_packet(w, p)
         return
-    if port.to < 0:
+    out = int(packet.next)
+    if out == HERE:
         _consume(w, p, q)
         return
     if not admit(w, p, q):
         return
-    if packet.flags & BROKEN and not port.cut:
+    if packet.flags & BROKEN and not ports(w, q).cut:
         release(w, packet.inlet, packet.size)
         free_packet(w, p)
         return
     packet.hops = min(254, packet.hops + 1)
-    out = int(packet.next) if w.early else next_port(w, p, int(port.to))
+    if out == LATER:
+        out = next_port(w, p, int(ports(w, q).to))
     if out == NOTHING:
         tally(w, q).dropped += 1
         release(w, packet.inlet, packet.size)

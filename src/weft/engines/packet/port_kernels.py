@@ -21,7 +21,9 @@ from weft.engines.packet.code_kernels import (
     ECN,
     FREE,
     GATE,
+    HERE,
     LAST_HOP,
+    LATER,
     NOTHING,
     PAUSES,
     TRIMMED,
@@ -55,14 +57,15 @@ def enqueue(w: World, p: int, q: int) -> None:
     packet.port = q
     if packet.level > 0 and port.queued + packet.size > _room(w, q) and not _make_room(w, p, q):
         return
-    if packet.level == 0 and queues(w, q * w.classes).bytes + packet.size > cables(w, q).limit_control:
-        _drop(w, p, q)
-        return
-    if packet.level > 0:
+    queue = queues(w, q * w.classes + packet.level)
+    if packet.level == 0:
+        if queue.bytes + packet.size > queue.limit:
+            _drop(w, p, q)
+            return
+    else:
         port.queued += packet.size
         if w.shared > 0 and port.node >= 0:
             switches(w, port.node).held += packet.size
-    queue = queues(w, q * w.classes + packet.level)
     if port.serving == NOTHING and queue.count == 0 and may_send(w, q, packet.level, packet.size):
         begin(w, p, q)
         return
@@ -186,7 +189,7 @@ def begin(w: World, p: int, q: int) -> None:
             tally(w, q).lost += 1
             packet.flags |= BROKEN
         _mark(w, p, q, port.queued - packet.size)
-        packet.next = next_port(w, p, int(port.to)) if w.early and port.to >= 0 else int(NOTHING)
+        packet.next = _beyond(w, p, int(port.to))
         after(w, port.ring_wire, ARRIVE, p)
 
 
@@ -221,9 +224,17 @@ def finish(w: World, q: int) -> bool:
         free_packet(w, p)
         return True
     _mark(w, p, q, port.queued)
-    packets(w, p).next = next_port(w, p, int(port.to)) if w.early and port.to >= 0 else int(NOTHING)
+    packets(w, p).next = _beyond(w, p, int(port.to))
     after(w, port.ring_wire, ARRIVE, p)
     return True
+
+
+@kernel
+def _beyond(w: World, p: int, to: int) -> int:
+    """Return the port that a packet will take at a link's far end, so that its arrival need not look the link up."""
+    if to < 0:
+        return int(HERE)
+    return next_port(w, p, to) if w.early else int(LATER)
 
 
 @kernel

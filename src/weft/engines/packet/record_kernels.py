@@ -46,7 +46,6 @@ CABLE = np.dtype(
     [
         ("ps_per_byte", f8),
         ("latency_ps", i8),  # wire, and the switch behind it
-        ("limit_control", i8),
         ("loss", f8),  # probability a byte that it is lost on the wire
         ("retry_ps", i8),  # time that link-level retry takes, 0 where there is none
         ("back", i8),  # the port the other way
@@ -68,8 +67,8 @@ TALLY = np.dtype(
     ],
     align=True,
 )
-#: Packets of one class before a port.
-QUEUE = np.dtype([("head", i4), ("tail", i4), ("count", i4), ("deficit", i4), ("bytes", i8), ("most", i8)], align=True)
+#: Packets of one class before a port; `limit` is that of control's bytes.
+QUEUE = np.dtype([(name, i4) for name in ("head", "tail", "count", "deficit", "bytes", "most", "limit", "spare")])
 #: What a switch holds of one class from one link, and how far it lets the link go; `stopped` is 0, or one more than the
 #: bytes it held when it stopped the link.
 INLET = np.dtype([("bytes", i8), ("credit", i8), ("stopped", i8)], align=True)
@@ -83,7 +82,7 @@ PACKET = np.dtype(
         ("flow", i4),
         ("seq", i4),
         ("size", i4),
-        ("next", i4),  # in its queue, or in the list of free ones; on the wire the port it will take
+        ("next", i4),  # in its queue, or in the list of free ones; on the wire the port it will take, or HERE, LATER
         ("port", i4),  # it waits at or is on
         ("inlet", i4),  # what its place in a switch is counted for, or -1
         ("dst", i4),  # host
@@ -219,7 +218,7 @@ RING = np.dtype(
 TRIGGER = np.dtype([("need", i4), ("have", i4), ("first", i4), ("next", i4), ("end", i4), ("each", u1)], align=True)
 #: A sequence number at the sender.
 SEQ = np.dtype([("sent_ps", i8), ("state", u1), ("again", u1), ("path", i4)], align=True)
-#: 64 sequence numbers at the receiver: which have come above the first gap.
+#: 64 sequence numbers: which have come above the first gap, at the receiver, and as far as its sender knows.
 CAME = np.dtype([("bits", u8)], align=True)
 #: How a flow chooses paths.
 BALANCE = np.dtype(
@@ -246,7 +245,7 @@ KEPT = np.dtype([("path", i4), ("valid", i4)], align=True)
 RECYCLED = np.dtype([("path", i4)], align=True)
 #: How many rounds a path is passed over.
 PENALTY = np.dtype([("rounds", u1)], align=True)
-#: The set of next hops of a switch for an edge, -1 for none.
+#: The set of next hops of a switch for an edge, -1 for none; a port that is the only one as -2 less its number.
 NEXT = np.dtype([("set", i4)], align=True)
 #: A set of next hops.
 HOPS = np.dtype([("first", i4), ("count", i4)], align=True)
@@ -293,6 +292,7 @@ WORLD = np.dtype(
         ("switch_choice", i8),
         ("way", i8),
         ("early", i8),  # next hops depend on headers alone, and are worked out while a packet is on the wire
+        ("dead", i8),  # ports whose link is down
         ("lanes", i8),  # virtual channels
         ("flowlet_ps", i8),
         ("ack_every", i8),  # bytes
@@ -350,6 +350,7 @@ WORLD = np.dtype(
         ("distances", i8),
         ("seqs", i8),
         ("came", i8),
+        ("acked", i8),
         ("balances", i8),
         ("kept", i8),
         ("recycled", i8),
@@ -395,6 +396,7 @@ TABLES = {
     "distances": DISTANCE,
     "seqs": SEQ,
     "came": CAME,
+    "acked": CAME,
     "balances": BALANCE,
     "kept": KEPT,
     "recycled": RECYCLED,
@@ -437,6 +439,7 @@ edge_switches = table("edge_switches", INDEX)
 distances = table("distances", DISTANCE)
 seqs = table("seqs", SEQ)
 came = table("came", CAME)
+acked = table("acked", CAME)
 balances = table("balances", BALANCE)
 kept = table("kept", KEPT)
 recycled = table("recycled", RECYCLED)
@@ -461,6 +464,7 @@ prefetch_receiver = prefetch_of("receivers", RECEIVER)
 prefetch_host = prefetch_of("hosts", HOST)
 prefetch_seq = prefetch_of("seqs", SEQ)
 prefetch_came = prefetch_of("came", CAME)
+prefetch_acked = prefetch_of("acked", CAME)
 prefetch_balance = prefetch_of("balances", BALANCE)
 prefetch_control = prefetch_of("control", np.dtype([("words", f8, 16)]))
 prefetch_recycled = prefetch_of("recycled", RECYCLED)

@@ -34,6 +34,7 @@ from weft.engines.packet.pool_kernels import make_packet
 from weft.engines.packet.port_kernels import begin, enqueue, may_send
 from weft.engines.packet.record_kernels import (
     World,
+    acked,
     came,
     free_slots,
     hosts,
@@ -63,6 +64,7 @@ def start_flow(w: World, f: int) -> None:
         seqs(w, slot * w.window_rows + place).again = 0
     for word in range(w.window_rows >> 6):
         came(w, slot * (w.window_rows >> 6) + word).bits = 0
+        acked(w, slot * (w.window_rows >> 6) + word).bits = 0
     w.running += 1
     begin_balance(w, slot)
     control.begin_control(w, f)
@@ -76,6 +78,12 @@ def start_flow(w: World, f: int) -> None:
 def slot_of(w: World, f: int, seq: int) -> int:
     """Return the row of a sequence number within the window."""
     return int(senders(w, f).slot * w.window_rows + (seq & (w.window_rows - 1)))
+
+
+@kernel
+def acked_of(w: World, f: int, seq: int) -> int:
+    """Return the row of the word that tells whether a sequence number within the window is acknowledged."""
+    return int(senders(w, f).slot * (w.window_rows >> 6) + ((seq & (w.window_rows - 1)) >> 6))
 
 
 @kernel
@@ -235,6 +243,7 @@ def go_back(w: World, f: int) -> None:
     for seq in range(sender.cum, sender.sent):
         sender.backlog += size_of(w, f, seq)
         seqs(w, slot_of(w, f, seq)).state = UNSENT
+        acked(w, acked_of(w, f, seq)).bits = 0
     sender.sent = sender.cum
     count_flight(w, f)
 

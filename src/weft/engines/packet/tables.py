@@ -20,7 +20,6 @@ from weft.routing.hashing import Hashing
 
 _LINE = 64  # bytes of a cache line
 QUANTUM_BYTES = 256  # of credit
-_UNLIMITED = 1 << 60
 _MOST_BYTES = (1 << 31) - 1
 _NOTIFY_s = 50e-6  # between notifications of a flow (Y. Zhu et al., SIGCOMM 2015, section 3.1)
 #: Of line rate, that receivers grant (EQDS paces at 0.99, V. Olteanu et al., NSDI 2022).
@@ -125,8 +124,6 @@ class Tables:
         cables.latency_ps = np.rint(net.latency_s * PS)
         x = np.ones(net.ports) if net.buffer_x is None else net.buffer_x
         ports.limit = within(np.maximum(s.queue_bytes * x, t.mtu_bytes))
-        cables.limit_control = 2 * ports.limit.astype(np.int64)
-        cables.limit_control[:hosts] = _UNLIMITED
         ports.ecn_low, ports.ecn_high = within(s.ecn_low_bytes * x), within(s.ecn_high_bytes * x)
         ports.marks[hosts:] = 1
         ports.marks[hosts : 2 * hosts] = s.ecn_last_hop
@@ -138,6 +135,8 @@ class Tables:
             ports.cut = self._cuts()
         queues, inlets = records(net.ports * classes, record.QUEUE), records(net.ports * classes, record.INLET)
         queues.head = queues.tail = -1
+        queues.limit[::classes] = within(2 * ports.limit.astype(np.int64))
+        queues.limit[: hosts * classes] = _MOST_BYTES
         self.credit = self._credit()
         inlets.credit = np.repeat(self.credit, classes)
         switches = records(net.switches, record.SWITCH)
@@ -258,6 +257,7 @@ class Tables:
             "free_slots": free,
             "seqs": records(slots * rows, record.SEQ),
             "came": records(slots * rows // 64, record.CAME),
+            "acked": records(slots * rows // 64, record.CAME),
             "balances": records(slots, record.BALANCE),
             "kept": records(slots * balance_kernels.KEPT, record.KEPT),
             "recycled": records(slots * rows, record.RECYCLED),
@@ -276,11 +276,14 @@ class Tables:
         """Forwarding tables, where so much of each link's rate is left."""
         net = self.network
         tables = net.tables(rate_x)
+        next_set = tables.next_set.ravel().copy()
         hop_sets = records(max(1, len(tables.row)), record.HOPS)
         if len(tables.row):
             hop_sets.first, hop_sets.count = tables.row.T
+            single = (next_set >= 0) & (hop_sets.count[next_set] == 1)
+            next_set[single] = -2 - tables.port[hop_sets.first[next_set[single]]]
         return {
-            "next_sets": _column(tables.next_set.ravel(), record.NEXT),
+            "next_sets": _column(next_set, record.NEXT),
             "hop_sets": hop_sets,
             "set_ports": _column(tables.port, record.INDEX),
             "edge_switches": _column(net.edge_switch, record.INDEX),
@@ -331,7 +334,7 @@ class Tables:
     def add_slots(self) -> None:
         """Let twice as many flows run at once; all slots are taken."""
         slots = len(self["free_slots"])
-        for name in ("seqs", "came", "balances", "kept", "recycled", "penalties", "free_slots"):
+        for name in ("seqs", "came", "acked", "balances", "kept", "recycled", "penalties", "free_slots"):
             self.longer(name, len(self[name]))
         self["free_slots"].row[:slots] = np.arange(slots, 2 * slots)
         self.world[0].free_slot = slots
