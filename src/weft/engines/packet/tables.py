@@ -11,6 +11,7 @@ from weft.engines.packet import record_kernels as record
 from weft.engines.packet.constants import control_constants
 from weft.engines.packet.flow_rows import PS, fill
 from weft.engines.packet.flows import Flows
+from weft.engines.packet.huge_pages import zeroed
 from weft.engines.packet.loop_kernels import SLACK
 from weft.engines.packet.memory_kernels import announce
 from weft.engines.packet.network import PacketNetwork
@@ -18,7 +19,6 @@ from weft.engines.packet.receiver_kernels import IDLE_ROWS
 from weft.engines.packet.transport import NUMBERED, Settings
 from weft.routing.hashing import Hashing
 
-_LINE = 64  # bytes of a cache line
 QUANTUM_BYTES = 256  # of credit
 _MOST_BYTES = (1 << 31) - 1
 _NOTIFY_s = 50e-6  # between notifications of a flow (Y. Zhu et al., SIGCOMM 2015, section 3.1)
@@ -28,10 +28,7 @@ GRANTED = 0.99
 
 def records(count: int, dtype: np.dtype[Any]) -> Any:
     """Return zeroed records whose fields are attributes; the first begins a cache line."""
-    size = count * dtype.itemsize
-    raw = np.zeros(size + _LINE, np.uint8)
-    start = -raw.ctypes.data % _LINE
-    return raw[start : start + size].view(dtype).view(np.recarray)
+    return zeroed(count * dtype.itemsize).view(dtype).view(np.recarray)
 
 
 def within(size_bytes: Any) -> Any:
