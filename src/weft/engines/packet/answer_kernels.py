@@ -24,7 +24,7 @@ from weft.engines.packet.code_kernels import (
     RUNNING,
     UNSENT,
 )
-from weft.engines.packet.record_kernels import World, acked, free_slots, packets, senders, seqs
+from weft.engines.packet.record_kernels import World, acked, free_slots, loads, packets, senders, seqs
 from weft.engines.packet.sender_kernels import (
     QUANTUM,
     acked_of,
@@ -50,16 +50,17 @@ def get_ack(w: World, p: int) -> None:
     if sender.state != RUNNING:
         return
     sender.acks += 1
-    newly = _count_received(w, f, packet.word)
+    load = loads(w, p)
+    newly = _count_received(w, f, load.word)
     marked = packet.flags & ECN != 0
     sender.marked += marked
     rtt_ps = _round_trip(w, f, packet.seq, packet.flags & AGAIN != 0)
     if packet.seq == NOTHING:
         sender.asked = 0
-    _ack_below(w, f, packet.cum)
+    _ack_below(w, f, load.cum)
     if w.recovery == GO_BACK_N:
         count_flight(w, f)
-    _ack_bits(w, f, packet.base, packet.bitmap)
+    _ack_bits(w, f, load.base, load.bitmap)
     if w.gap_packets > 0:
         _lose_overtaken(w, f)
     path_feedback(w, sender.slot, packet.entropy, MARKED if marked else GOOD)
@@ -168,11 +169,12 @@ def get_nack(w: World, p: int) -> None:
         return
     sender.nacks += 1
     if w.recovery == GO_BACK_N:
-        _count_received(w, f, packet.word)
-        _ack_below(w, f, packet.cum)
+        load = loads(w, p)
+        _count_received(w, f, load.word)
+        _ack_below(w, f, load.cum)
         count_flight(w, f)
-        if packet.cum == sender.cum and sender.sent > sender.cum:
-            control.lost(w, f, size_of(w, f, packet.cum))
+        if load.cum == sender.cum and sender.sent > sender.cum:
+            control.lost(w, f, size_of(w, f, load.cum))
             go_back(w, f)
         want(w, f)
         return
@@ -194,15 +196,14 @@ def get_nack(w: World, p: int) -> None:
 @kernel
 def get_pull(w: World, p: int) -> None:
     """Take credit that the receiver grants."""
-    packet = packets(w, p)
-    f = packet.flow
+    f, word = packets(w, p).flow, loads(w, p).word
     sender = senders(w, f)
     if sender.state != RUNNING:
         return
     stop_speculating(w, f)
-    if packet.word > sender.pulled:
-        sender.credit = min(sender.credit + (packet.word - sender.pulled) * QUANTUM, w.max_window)
-        sender.pulled = packet.word
+    if word > sender.pulled:
+        sender.credit = min(sender.credit + (word - sender.pulled) * QUANTUM, w.max_window)
+        sender.pulled = word
         sender.asked = 0
         sender.starved = 0
     want(w, f)

@@ -14,6 +14,7 @@ from weft.engines.packet.code_kernels import (
     FIRST,
     FLOWLETS,
     IN_TURN,
+    MINIMAL,
     NOTHING,
     SHORTEST_QUEUE,
     TWO_CHOICES,
@@ -27,6 +28,7 @@ from weft.engines.packet.record_kernels import (
     edge_switches,
     flowlets,
     hop_sets,
+    loads,
     next_sets,
     packets,
     places,
@@ -49,11 +51,12 @@ def next_port(w: World, p: int, node: int) -> int:
         packet.flags &= ~FIRST
         if w.way == VALIANT or w.way == UGAL:
             _detour(w, p, node, edge)
-    if packet.via >= 0:
-        if edge_switches(w, packet.via).row == node:
-            packet.via = NOTHING
+    if w.way != MINIMAL and loads(w, p).via >= 0:
+        load = loads(w, p)
+        if edge_switches(w, load.via).row == node:
+            load.via = NOTHING
         else:
-            edge = packet.via
+            edge = int(load.via)
     if edge_switches(w, edge).row == node:
         return int(place.down)
     hops = next_sets(w, node * w.edges + edge).set
@@ -162,4 +165,4 @@ def _detour(w: World, p: int, node: int, edge: int) -> None:
         far_hops += distances(w, edge_switches(w, via).row * w.edges + edge).hops
         if ports(w, near).queued * near_hops <= ports(w, far).queued * far_hops + w.mtu:
             return
-    packets(w, p).via = via
+    loads(w, p).via = via

@@ -43,7 +43,7 @@ from weft.engines.packet.code_kernels import (
 from weft.engines.packet.event_kernels import again_first, at_time, next_time, take
 from weft.engines.packet.forward_kernels import next_port
 from weft.engines.packet.pool_kernels import free_packet
-from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, may_send, release, restore_credit, serve
+from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, let_go, may_send, restore_credit, serve
 from weft.engines.packet.random_kernels import unit
 from weft.engines.packet.receiver_kernels import get_data, get_request, get_trimmed, grant, throttle
 from weft.engines.packet.record_kernels import (
@@ -59,6 +59,7 @@ from weft.engines.packet.record_kernels import (
     prefetch_came,
     prefetch_control,
     prefetch_host,
+    prefetch_load,
     prefetch_packet,
     prefetch_port,
     prefetch_queue,
@@ -211,6 +212,7 @@ def _nearer(w: World, p: int) -> None:
         prefetch_receiver(w, packet.flow)
         prefetch_host(w, packet.dst)
     else:
+        prefetch_load(w, p)
         prefetch_sender(w, packet.flow)
         prefetch_control(w, packet.flow)
 
@@ -288,7 +290,7 @@ def _arrive(w: World, p: int) -> None:
     if not admit(w, p, q):
         return
     if packet.flags & BROKEN and not ports(w, q).cut:
-        release(w, packet.inlet, packet.size)
+        let_go(w, p)
         free_packet(w, p)
         return
     packet.hops = min(254, packet.hops + 1)
@@ -296,7 +298,7 @@ def _arrive(w: World, p: int) -> None:
         out = next_port(w, p, int(ports(w, q).to))
     if out == NOTHING:
         tally(w, q).dropped += 1
-        release(w, packet.inlet, packet.size)
+        let_go(w, p)
         free_packet(w, p)
         return
     if w.lanes > 1 and packet.level > 0:
@@ -309,7 +311,7 @@ def _consume(w: World, p: int, q: int) -> None:
     """A packet has come to its host."""
     if admit(w, p, q):
         packet = packets(w, p)
-        release(w, packet.inlet, packet.size)
+        let_go(w, p)
         kind = packet.kind
         if packet.flags & BROKEN:
             pass

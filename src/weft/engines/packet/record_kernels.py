@@ -76,7 +76,7 @@ INLET = np.dtype([("bytes", i8), ("credit", i8), ("stopped", i8)], align=True)
 SWITCH = np.dtype([("salt", u8), ("held", i8), ("turn", i8)], align=True)
 #: Where a host is: its edge switch, as tables number edges, and the port that reaches it.
 PLACE = np.dtype([("edge", i4), ("down", i4)], align=True)
-#: A packet.
+#: A packet: what every link needs of it. Two fit in a cache line.
 PACKET = np.dtype(
     [
         ("flow", i4),
@@ -84,15 +84,21 @@ PACKET = np.dtype(
         ("size", i4),
         ("next", i4),  # in its queue, or in the list of free ones; on the wire the port it will take, or HERE, LATER
         ("port", i4),  # it waits at or is on
-        ("inlet", i4),  # what its place in a switch is counted for, or -1
         ("dst", i4),  # host
-        ("via", i4),  # edge that it goes to first, or -1
         ("entropy", i4),
-        ("cum", i4),  # of an acknowledgement: the first sequence number that has not come
         ("kind", u1),
         ("flags", u1),
         ("level", u1),  # its class of queue
         ("hops", u1),
+    ],
+    align=True,
+)
+#: The rest of a packet, that most data goes without: each field is set by those who use it.
+LOAD = np.dtype(
+    [
+        ("inlet", i4),  # where links are held back: what its place in a switch is counted for, or -1
+        ("via", i4),  # where ways are not minimal: edge that it goes to first, or -1
+        ("cum", i4),  # of an acknowledgement: the first sequence number that has not come
         ("base", i4),  # of an acknowledgement: sequence number of the bitmap's first bit
         ("bitmap", u8),
         ("word", i8),  # data: pull target; acknowledgement: bytes received in all; grant: what may be sent in all
@@ -284,6 +290,7 @@ WORLD = np.dtype(
         ("control_size", i8),  # bytes of a control packet
         ("classes", i8),
         ("full", i8),  # what a full queue does
+        ("held", i8),  # whether links are held back: a full queue pauses them, or they have credit
         ("recovery", i8),
         ("sender_control", i8),
         ("receiver_driven", i8),
@@ -336,6 +343,7 @@ WORLD = np.dtype(
         ("inlets", i8),
         ("switches", i8),
         ("packets", i8),
+        ("loads", i8),
         ("senders", i8),
         ("receivers", i8),
         ("hosts", i8),
@@ -382,6 +390,7 @@ TABLES = {
     "inlets": INLET,
     "switches": SWITCH,
     "packets": PACKET,
+    "loads": LOAD,
     "senders": SENDER,
     "receivers": RECEIVER,
     "hosts": HOST,
@@ -425,6 +434,7 @@ queues = table("queues", QUEUE)
 inlets = table("inlets", INLET)
 switches = table("switches", SWITCH)
 packets = table("packets", PACKET)
+loads = table("loads", LOAD)
 senders = table("senders", SENDER)
 receivers = table("receivers", RECEIVER)
 hosts = table("hosts", HOST)
@@ -457,6 +467,7 @@ flowlets = table("flowlets", FLOWLET)
 
 # Functions from (world, row) that have a row brought near, one or several cache lines of it
 prefetch_packet = prefetch_of("packets", PACKET)
+prefetch_load = prefetch_of("loads", LOAD)
 prefetch_port = prefetch_of("ports", PORT)
 prefetch_queue = prefetch_of("queues", QUEUE)
 prefetch_sender = prefetch_of("senders", SENDER)

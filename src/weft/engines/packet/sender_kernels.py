@@ -38,6 +38,7 @@ from weft.engines.packet.record_kernels import (
     came,
     free_slots,
     hosts,
+    loads,
     packets,
     ports,
     senders,
@@ -175,7 +176,7 @@ def send(w: World, f: int) -> None:
     packet.entropy = next_path(w, slot, sender.sent, int(min(sender.cwnd, float(w.max_window))) // w.mtu)
     if w.receiver_driven:
         sender.target = _pull_target(w, f)
-        packet.word = sender.target
+        loads(w, p).word = sender.target
     record = seqs(w, slot_of(w, f, seq))
     if repeated:
         packet.flags |= AGAIN | ASKS
@@ -325,5 +326,5 @@ def _ask(w: World, f: int) -> None:
     p = make_packet(w, RTS, f, sender.dst, w.control_size, 0)
     packets(w, p).seq = sender.cum
     packets(w, p).entropy = next_path(w, sender.slot, sender.sent, 1)
-    packets(w, p).word = sender.target
+    loads(w, p).word = sender.target
     enqueue(w, p, hosts(w, sender.src).port)

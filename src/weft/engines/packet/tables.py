@@ -79,6 +79,7 @@ class Tables:
         w.classes = 1 + len(t.class_weights) * t.lanes
         w.lanes = t.lanes
         w.full = NUMBERED["queues"].index(t.queues)
+        w.held = t.queues in ("pause", "credit")
         w.recovery = NUMBERED["recovery"].index(t.recovery)
         w.sender_control = NUMBERED["control"].index(t.control)
         w.receiver_driven = t.receiver_driven
@@ -214,7 +215,11 @@ class Tables:
         packets.next = np.arange(1, len(packets) + 1)
         packets.next[-1] = -1
         w.free_packet, w.free_packets = 0, len(packets)
-        return {"packets": packets, "telemetry": records(max(1, len(packets) * int(w.int_hops)), record.TELLS)}
+        return {
+            "packets": packets,
+            "loads": records(len(packets), record.LOAD),
+            "telemetry": records(max(1, len(packets) * int(w.int_hops)), record.TELLS),
+        }
 
     def _flows(self) -> dict[str, Any]:
         flows, net, w, s = self.flows, self.network, self.world[0], self.settings
@@ -319,6 +324,7 @@ class Tables:
             packets.next[-1] = w.free_packet
             w.free_packet = old
             w.free_packets += old
+            self.longer("loads", old)
             if w.int_hops:
                 self.longer("telemetry", old * int(w.int_hops))
         if w.heaped + SLACK > len(self["heap"]):
