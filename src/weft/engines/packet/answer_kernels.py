@@ -24,9 +24,10 @@ from weft.engines.packet.code_kernels import (
     RUNNING,
     UNSENT,
 )
-from weft.engines.packet.record_kernels import World, free_slots, packets, senders, seqs
+from weft.engines.packet.record_kernels import World, acked, free_slots, loads, packets, senders, seqs
 from weft.engines.packet.sender_kernels import (
     QUANTUM,
+    acked_of,
     count_flight,
     go_back,
     lose,
@@ -49,16 +50,17 @@ def get_ack(w: World, p: int) -> None:
     if sender.state != RUNNING:
         return
     sender.acks += 1
-    newly = _count_received(w, f, packet.word)
+    load = loads(w, p)
+    newly = _count_received(w, f, load.word)
     marked = packet.flags & ECN != 0
     sender.marked += marked
     rtt_ps = _round_trip(w, f, packet.seq, packet.flags & AGAIN != 0)
     if packet.seq == NOTHING:
         sender.asked = 0
-    _ack_below(w, f, packet.cum)
+    _ack_below(w, f, load.cum)
     if w.recovery == GO_BACK_N:
         count_flight(w, f)
-    _ack_bits(w, f, packet.base, packet.bitmap)
+    _ack_bits(w, f, load.base, load.bitmap)
     if w.gap_packets > 0:
         _lose_overtaken(w, f)
     path_feedback(w, sender.slot, packet.entropy, MARKED if marked else GOOD)
@@ -100,6 +102,7 @@ def _ack_below(w: World, f: int, cum: int) -> None:
         record = seqs(w, slot_of(w, f, sender.cum))
         record.state = UNSENT
         record.again = 0
+        acked(w, acked_of(w, f, sender.cum)).bits &= ~(_ONE << np.uint64(sender.cum & 63))
         sender.cum += 1
     sender.top = max(sender.top, cum)
     if sender.sent < cum:  # gone back further than was needed
@@ -118,18 +121,29 @@ def _arrived(w: World, f: int, seq: int) -> None:
         sender.lost_bytes -= size
         sender.in_flight += size  # was taken out when it was taken for lost, and again by the bytes received
     seqs(w, slot_of(w, f, seq)).state = ACKED
+    acked(w, acked_of(w, f, seq)).bits |= _ONE << np.uint64(seq & 63)
 
 
 @kernel
 def _ack_bits(w: World, f: int, base: int, bits: np.uint64) -> None:
     """Some above the first gap have arrived."""
     sender = senders(w, f)
+    bits &= ~_known(w, f, base)
     while bits:
         seq = base + lowest(bits)
         bits &= bits - _ONE
         if sender.cum <= seq < sender.sent and seqs(w, slot_of(w, f, seq)).state != ACKED:
             _arrived(w, f, seq)
             sender.top = max(sender.top, seq + 1)
+
+
+@kernel
+def _known(w: World, f: int, base: int) -> np.uint64:
+    """Return which of 64 sequence numbers are known to have arrived: acknowledgements repeat most of what they say."""
+    bits, shift = acked(w, acked_of(w, f, base)).bits, np.uint64(base & 63)
+    if shift > 0:
+        bits = bits >> shift | acked(w, acked_of(w, f, base + 64)).bits << (np.uint64(64) - shift)
+    return np.uint64(bits)
 
 
 @kernel
@@ -155,11 +169,12 @@ def get_nack(w: World, p: int) -> None:
         return
     sender.nacks += 1
     if w.recovery == GO_BACK_N:
-        _count_received(w, f, packet.word)
-        _ack_below(w, f, packet.cum)
+        load = loads(w, p)
+        _count_received(w, f, load.word)
+        _ack_below(w, f, load.cum)
         count_flight(w, f)
-        if packet.cum == sender.cum and sender.sent > sender.cum:
-            control.lost(w, f, size_of(w, f, packet.cum))
+        if load.cum == sender.cum and sender.sent > sender.cum:
+            control.lost(w, f, size_of(w, f, load.cum))
             go_back(w, f)
         want(w, f)
         return
@@ -181,15 +196,14 @@ def get_nack(w: World, p: int) -> None:
 @kernel
 def get_pull(w: World, p: int) -> None:
     """Take credit that the receiver grants."""
-    packet = packets(w, p)
-    f = packet.flow
+    f, word = packets(w, p).flow, loads(w, p).word
     sender = senders(w, f)
     if sender.state != RUNNING:
         return
     stop_speculating(w, f)
-    if packet.word > sender.pulled:
-        sender.credit = min(sender.credit + (packet.word - sender.pulled) * QUANTUM, w.max_window)
-        sender.pulled = packet.word
+    if word > sender.pulled:
+        sender.credit = min(sender.credit + (word - sender.pulled) * QUANTUM, w.max_window)
+        sender.pulled = word
         sender.asked = 0
         sender.starved = 0
     want(w, f)

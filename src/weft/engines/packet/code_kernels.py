@@ -38,4 +38,6 @@ SELECTIVE, GO_BACK_N = range(2)
 # Why the loop came back
 FINISHED, REACHED, FULL, IDLE, HEARD, STALLED, CROWDED = range(7)
 NOTHING = -1
+# Where a packet on a wire goes at the far end, if not out by a port: to its host, or a port found on arrival
+HERE, LATER = -2, -3
 NEVER = (1 << 63) - 1  # picoseconds

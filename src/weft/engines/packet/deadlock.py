@@ -79,7 +79,7 @@ def _waits_for(tables: Tables, queue: tuple[int, int]) -> set[tuple[int, int]]:
     """Queues that hold what came by a stopped port in a class."""
     world = tables.world[0]
     classes = int(world.classes)
-    ports, queues, packets = tables["ports"], tables["queues"], tables["packets"]
+    ports, queues, packets, loads = (tables[name] for name in ("ports", "queues", "packets", "loads"))
     port, level = queue
     beyond, inlet = int(ports["to"][port]), port * classes + level
     found = set()
@@ -88,7 +88,7 @@ def _waits_for(tables: Tables, queue: tuple[int, int]) -> set[tuple[int, int]]:
             row = int(other) * classes + into
             packet, left = int(queues["head"][row]), int(queues["count"][row])
             while left:
-                if packets["inlet"][packet] == inlet:
+                if loads["inlet"][packet] == inlet:
                     found.add((int(other), into))
                     break
                 packet, left = int(packets["next"][packet]), left - 1

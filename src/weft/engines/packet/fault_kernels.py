@@ -8,7 +8,7 @@ from weft._jit import kernel
 from weft.engines.packet.code_kernels import CREDIT
 from weft.engines.packet.event_kernels import at_time
 from weft.engines.packet.pool_kernels import free_packet
-from weft.engines.packet.port_kernels import release
+from weft.engines.packet.port_kernels import let_go
 from weft.engines.packet.record_kernels import packets, ports, queues, switches, tally
 
 
@@ -30,7 +30,7 @@ def flush(world: Any, q: int) -> None:
                 if w.shared > 0 and port.node >= 0:
                     switches(w, port.node).held -= packet.size
             tally(w, q).dropped += 1
-            release(w, packet.inlet, packet.size)
+            let_go(w, p)
             free_packet(w, p)
 
 

@@ -36,11 +36,13 @@ def set_rates(simulation: Simulation, rate_Bps: Floats) -> None:
         _set_sizes(simulation, slower, rate_Bps[slower] / nominal[slower])
     for port in np.flatnonzero((ports.up == 1) & ~up).tolist():
         ports.up[port] = 0
+        tables.world[0].dead += 1
         tables.grow()  # what is lost may tell links that there is room
         flush(tables.world, port)
     _make_room(tables, ports)
     for port in np.flatnonzero((ports.up == 0) & up).tolist():
         ports.up[port] = 1
+        tables.world[0].dead -= 1
         _open(tables, port)
         resume(tables.world, port)
 

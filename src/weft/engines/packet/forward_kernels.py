@@ -14,6 +14,7 @@ from weft.engines.packet.code_kernels import (
     FIRST,
     FLOWLETS,
     IN_TURN,
+    MINIMAL,
     NOTHING,
     SHORTEST_QUEUE,
     TWO_CHOICES,
@@ -27,6 +28,7 @@ from weft.engines.packet.record_kernels import (
     edge_switches,
     flowlets,
     hop_sets,
+    loads,
     next_sets,
     packets,
     places,
@@ -49,19 +51,18 @@ def next_port(w: World, p: int, node: int) -> int:
         packet.flags &= ~FIRST
         if w.way == VALIANT or w.way == UGAL:
             _detour(w, p, node, edge)
-    if packet.via >= 0:
-        if edge_switches(w, packet.via).row == node:
-            packet.via = NOTHING
+    if w.way != MINIMAL and loads(w, p).via >= 0:
+        load = loads(w, p)
+        if edge_switches(w, load.via).row == node:
+            load.via = NOTHING
         else:
-            edge = packet.via
+            edge = int(load.via)
     if edge_switches(w, edge).row == node:
         return int(place.down)
     hops = next_sets(w, node * w.edges + edge).set
     if hops < 0:
-        return int(NOTHING)
+        return only(hops)
     first, count = hop_sets(w, hops).first, hop_sets(w, hops).count
-    if count == 1:
-        return int(set_ports(w, first).row)
     if packet.level > 0:
         if w.switch_choice == SHORTEST_QUEUE:
             return shortest(w, first, count)
@@ -83,7 +84,10 @@ def _hash(w: World, p: int, node: int, count: int) -> int:
     """Return what a packet's headers hash to at a switch, below ``count``."""
     packet = packets(w, p)
     key = (np.uint64(packet.flow) << _HIGH) ^ (np.uint64(packet.entropy) << np.uint64(1)) ^ np.uint64(packet.kind > 1)
-    return int(np.int64(mix(key ^ switches(w, node).salt) % np.uint64(count)))
+    mixed = mix(key ^ switches(w, node).salt)
+    if count & (count - 1) == 0:  # spares a division
+        return int(np.int64(mixed & np.uint64(count - 1)))
+    return int(np.int64(mixed % np.uint64(count)))
 
 
 @kernel
@@ -97,6 +101,21 @@ def shortest(w: World, first: int, count: int) -> int:
         if waiting < least:
             best, least = q, waiting
     return best
+
+
+@kernel
+def only(hops: int) -> int:
+    """Return the one port that a negative set stands for, -1 for none."""
+    return int(NOTHING if hops == NOTHING else -2 - hops)
+
+
+@kernel
+def _least(w: World, hops: int) -> int:
+    """Return the port of a set, which is not empty, that has the least data before it."""
+    if hops >= 0:
+        return shortest(w, hop_sets(w, hops).first, hop_sets(w, hops).count)
+    below(w, 1)  # as for a set of one
+    return only(hops)
 
 
 @kernel
@@ -136,14 +155,14 @@ def _detour(w: World, p: int, node: int, edge: int) -> None:
     if edge_switches(w, edge).row == node or via == edge or edge_switches(w, via).row == node:
         return
     direct, round_about = next_sets(w, node * w.edges + edge).set, next_sets(w, node * w.edges + via).set
-    if direct < 0 or round_about < 0 or next_sets(w, edge_switches(w, via).row * w.edges + edge).set < 0:
+    beyond = next_sets(w, edge_switches(w, via).row * w.edges + edge).set
+    if direct == NOTHING or round_about == NOTHING or beyond == NOTHING:
         return  # there is no way
     if w.way == UGAL:
-        near = shortest(w, hop_sets(w, direct).first, hop_sets(w, direct).count)
-        far = shortest(w, hop_sets(w, round_about).first, hop_sets(w, round_about).count)
+        near, far = _least(w, direct), _least(w, round_about)
         near_hops = distances(w, node * w.edges + edge).hops
         far_hops = distances(w, node * w.edges + via).hops
         far_hops += distances(w, edge_switches(w, via).row * w.edges + edge).hops
         if ports(w, near).queued * near_hops <= ports(w, far).queued * far_hops + w.mtu:
             return
-    packets(w, p).via = via
+    loads(w, p).via = via

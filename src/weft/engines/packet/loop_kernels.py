@@ -21,9 +21,11 @@ from weft.engines.packet.code_kernels import (
     GATE,
     GRANT,
     HEARD,
+    HERE,
     IDLE,
     KIND_BITS,
     KIND_MASK,
+    LATER,
     NACK,
     NEVER,
     NOTHING,
@@ -41,7 +43,7 @@ from weft.engines.packet.code_kernels import (
 from weft.engines.packet.event_kernels import again_first, at_time, next_time, take
 from weft.engines.packet.forward_kernels import next_port
 from weft.engines.packet.pool_kernels import free_packet
-from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, may_send, release, restore_credit, serve
+from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, let_go, may_send, restore_credit, serve
 from weft.engines.packet.random_kernels import unit
 from weft.engines.packet.receiver_kernels import get_data, get_request, get_trimmed, grant, throttle
 from weft.engines.packet.record_kernels import (
@@ -52,10 +54,12 @@ from weft.engines.packet.record_kernels import (
     inlets,
     packets,
     ports,
+    prefetch_acked,
     prefetch_balance,
     prefetch_came,
     prefetch_control,
     prefetch_host,
+    prefetch_load,
     prefetch_packet,
     prefetch_port,
     prefetch_queue,
@@ -201,11 +205,14 @@ def _nearer(w: World, p: int) -> None:
     if packet.next >= 0:
         prefetch_port(w, packet.next)
         prefetch_queue(w, packet.next * w.classes)
+    elif packet.next == LATER:
+        prefetch_port(w, packet.port)
     elif packet.kind == DATA:
         prefetch_sender(w, packet.flow)
         prefetch_receiver(w, packet.flow)
         prefetch_host(w, packet.dst)
     else:
+        prefetch_load(w, p)
         prefetch_sender(w, packet.flow)
         prefetch_control(w, packet.flow)
 
@@ -233,13 +240,14 @@ def _nearest(w: World, p: int) -> None:
         queue = queues(w, packet.next * w.classes + packet.level)
         if queue.count > 0:
             prefetch_packet(w, queue.tail)
-    else:
+    elif packet.next == HERE:
         slot = max(0, senders(w, packet.flow).slot)
         if packet.kind == DATA:
             prefetch_came(w, slot * (w.window_rows >> 6) + ((packet.seq & (w.window_rows - 1)) >> 6))
             prefetch_port(w, hosts(w, packet.dst).port)
         else:
             prefetch_seq(w, slot * w.window_rows + (packet.seq & (w.window_rows - 1)))
+            prefetch_acked(w, slot * (w.window_rows >> 6) + ((packet.seq & (w.window_rows - 1)) >> 6))
             prefetch_balance(w, slot)
             prefetch_port(w, hosts(w, packet.dst).port)
 
@@ -248,7 +256,7 @@ def _nearest(w: World, p: int) -> None:
 def _soon(w: World, p: int) -> None:
     """Bring where a path that comes back well is remembered."""
     packet = packets(w, p)
-    if packet.next < 0 and packet.kind == ACK:
+    if packet.next == HERE and packet.kind == ACK:
         slot = max(0, senders(w, packet.flow).slot)
         prefetch_recycled(w, slot * w.window_rows + (balances(w, slot).tail & (w.window_rows - 1)))
 
@@ -269,27 +277,28 @@ def _full(w: World) -> bool:
 def _arrive(w: World, p: int) -> None:
     """A packet has come to the end of a link."""
     packet = packets(w, p)
-    q = packet.port
-    port = ports(w, q)
-    if not port.up:
+    q = int(packet.port)
+    if w.dead > 0 and not ports(w, q).up:
         tally(w, q).dropped += 1
         restore_credit(w, q, packet.level, packet.size)
         free_packet(w, p)
         return
-    if port.to < 0:
+    out = int(packet.next)
+    if out == HERE:
         _consume(w, p, q)
         return
     if not admit(w, p, q):
         return
-    if packet.flags & BROKEN and not port.cut:
-        release(w, packet.inlet, packet.size)
+    if packet.flags & BROKEN and not ports(w, q).cut:
+        let_go(w, p)
         free_packet(w, p)
         return
     packet.hops = min(254, packet.hops + (packet.kind != ACK))
-    out = int(packet.next) if w.early else next_port(w, p, int(port.to))
+    if out == LATER:
+        out = next_port(w, p, int(ports(w, q).to))
     if out == NOTHING:
         tally(w, q).dropped += 1
-        release(w, packet.inlet, packet.size)
+        let_go(w, p)
         free_packet(w, p)
         return
     if w.lanes > 1 and packet.level > 0:
@@ -302,7 +311,7 @@ def _consume(w: World, p: int, q: int) -> None:
     """A packet has come to its host."""
     if admit(w, p, q):
         packet = packets(w, p)
-        release(w, packet.inlet, packet.size)
+        let_go(w, p)
         kind = packet.kind
         if packet.flags & BROKEN:
             pass

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from weft._jit import kernel
-from weft.engines.packet.code_kernels import NOTHING
-from weft.engines.packet.record_kernels import World, packets
+from weft.engines.packet.code_kernels import MINIMAL, NOTHING
+from weft.engines.packet.record_kernels import World, loads, packets
 
 
 @kernel
@@ -20,12 +20,12 @@ def make_packet(w: World, kind: int, flow: int, dst: int, size: int, level: int)
     packet.size = size
     packet.level = level
     packet.next = NOTHING
-    packet.inlet = NOTHING
-    packet.via = NOTHING
     packet.flags = 0
     packet.hops = 0
-    packet.bitmap = 0
-    packet.word = 0
+    if w.held:
+        loads(w, p).inlet = NOTHING
+    if w.way != MINIMAL:
+        loads(w, p).via = NOTHING
     return int(p)
 
 

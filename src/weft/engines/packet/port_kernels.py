@@ -21,7 +21,9 @@ from weft.engines.packet.code_kernels import (
     ECN,
     FREE,
     GATE,
+    HERE,
     LAST_HOP,
+    LATER,
     NOTHING,
     PAUSES,
     TRIMMED,
@@ -35,6 +37,7 @@ from weft.engines.packet.record_kernels import (
     World,
     cables,
     inlets,
+    loads,
     packets,
     ports,
     quanta,
@@ -55,14 +58,15 @@ def enqueue(w: World, p: int, q: int) -> None:
     packet.port = q
     if packet.level > 0 and port.queued + packet.size > _room(w, q) and not _make_room(w, p, q):
         return
-    if packet.level == 0 and queues(w, q * w.classes).bytes + packet.size > cables(w, q).limit_control:
-        _drop(w, p, q)
-        return
-    if packet.level > 0:
+    queue = queues(w, q * w.classes + packet.level)
+    if packet.level == 0:
+        if queue.bytes + packet.size > queue.limit:
+            _drop(w, p, q)
+            return
+    else:
         port.queued += packet.size
         if w.shared > 0 and port.node >= 0:
             switches(w, port.node).held += packet.size
-    queue = queues(w, q * w.classes + packet.level)
     if port.serving == NOTHING and queue.count == 0 and may_send(w, q, packet.level, packet.size):
         begin(w, p, q)
         return
@@ -81,7 +85,7 @@ def enqueue(w: World, p: int, q: int) -> None:
 def _room(w: World, q: int) -> int:
     """Return how many bytes of data may be before a port."""
     port = ports(w, q)
-    if w.full == PAUSES or w.full == CREDITS or port.node < 0:
+    if w.held or port.node < 0:
         return 1 << 60
     if w.shared > 0:
         free = w.shared - switches(w, port.node).held
@@ -109,8 +113,6 @@ def _make_room(w: World, p: int, q: int) -> bool:
         port.queued += packets(w, tail).size - held
         if w.shared > 0:
             switches(w, port.node).held += packets(w, tail).size - held
-    release(w, packets(w, p).inlet, packets(w, p).size)
-    packet.inlet = NOTHING
     packet.kind = TRIMMED
     packet.size = w.control_size
     packet.level = 0
@@ -124,18 +126,18 @@ def _make_room(w: World, p: int, q: int) -> bool:
 def _exchange(w: World, a: int, b: int) -> None:
     """Let two packets change places in the table; their places in queues stay."""
     x, y = packets(w, a), packets(w, b)
+    v, u = loads(w, a), loads(w, b)
     x.flow, y.flow = y.flow, x.flow
     x.seq, y.seq = y.seq, x.seq
     x.size, y.size = y.size, x.size
-    x.inlet, y.inlet = y.inlet, x.inlet
     x.dst, y.dst = y.dst, x.dst
-    x.via, y.via = y.via, x.via
+    v.via, u.via = u.via, v.via
     x.entropy, y.entropy = y.entropy, x.entropy
     x.kind, y.kind = y.kind, x.kind
     x.flags, y.flags = y.flags, x.flags
     x.level, y.level = y.level, x.level
     x.hops, y.hops = y.hops, x.hops
-    x.word, y.word = y.word, x.word
+    v.word, u.word = u.word, v.word
     for hop in range(w.int_hops):
         m, n = telemetry(w, a * w.int_hops + hop), telemetry(w, b * w.int_hops + hop)
         m.queued, n.queued = n.queued, m.queued
@@ -147,7 +149,7 @@ def _exchange(w: World, a: int, b: int) -> None:
 @kernel
 def _drop(w: World, p: int, q: int) -> None:
     tally(w, q).dropped += 1
-    release(w, packets(w, p).inlet, packets(w, p).size)
+    let_go(w, p)
     free_packet(w, p)
 
 
@@ -168,9 +170,10 @@ def begin(w: World, p: int, q: int) -> None:
     port, packet = ports(w, q), packets(w, p)
     port.serving = p
     port.serving_size = packet.size
-    port.serving_inlet = packet.inlet
     port.serving_level = packet.level
     packet.port = q
+    if w.held:
+        port.serving_inlet = loads(w, p).inlet
     if w.full == CREDITS and packet.level > 0:
         inlets(w, q * w.classes + packet.level).credit -= packet.size
     if w.int_hops > 0:
@@ -186,7 +189,7 @@ def begin(w: World, p: int, q: int) -> None:
             tally(w, q).lost += 1
             packet.flags |= BROKEN
         _mark(w, p, q, port.queued - packet.size)
-        packet.next = next_port(w, p, int(port.to)) if w.early and port.to >= 0 else int(NOTHING)
+        packet.next = _beyond(w, p, int(port.to))
         after(w, port.ring_wire, ARRIVE, p)
 
 
@@ -221,9 +224,17 @@ def finish(w: World, q: int) -> bool:
         free_packet(w, p)
         return True
     _mark(w, p, q, port.queued)
-    packets(w, p).next = next_port(w, p, int(port.to)) if w.early and port.to >= 0 else int(NOTHING)
+    packets(w, p).next = _beyond(w, p, int(port.to))
     after(w, port.ring_wire, ARRIVE, p)
     return True
+
+
+@kernel
+def _beyond(w: World, p: int, to: int) -> int:
+    """Return the port that a packet will take at a link's far end, so that its arrival need not look the link up."""
+    if to < 0:
+        return int(HERE)
+    return next_port(w, p, to) if w.early else int(LATER)
 
 
 @kernel
@@ -241,7 +252,8 @@ def _leave(w: World, q: int) -> None:
         port.queued -= port.serving_size
         if w.shared > 0 and port.node >= 0:
             switches(w, port.node).held -= port.serving_size
-    release(w, port.serving_inlet, port.serving_size)
+    if w.held:
+        release(w, port.serving_inlet, port.serving_size)
 
 
 @kernel
@@ -321,9 +333,11 @@ def _first(w: World, q: int, level: int) -> int:
 @kernel
 def admit(w: World, p: int, q: int) -> bool:
     """Count what came by a link for it, where links are held back; whether there is room (there is, with headroom)."""
-    packet = packets(w, p)
-    packet.inlet = NOTHING
-    if packet.level == 0 or (w.full != PAUSES and w.full != CREDITS):
+    if not w.held:
+        return True
+    packet, load = packets(w, p), loads(w, p)
+    load.inlet = NOTHING
+    if packet.level == 0:
         return True
     row = q * w.classes + packet.level
     inlet = inlets(w, row)
@@ -336,7 +350,7 @@ def admit(w: World, p: int, q: int) -> bool:
             inlet.stopped = inlet.bytes + 1
             after(w, ports(w, q).ring_wire, GATE, (q * 64 + packet.level) * 2 + 1)
     inlet.bytes += packet.size
-    packet.inlet = row
+    load.inlet = row
     return True
 
 
@@ -347,6 +361,13 @@ def _stop_at(w: World, q: int) -> int:
     if w.shared > 0 and node >= 0:
         return int(max(int(w.shared_alpha * (w.shared - switches(w, node).held)), w.mtu))
     return int(w.xoff)
+
+
+@kernel
+def let_go(w: World, p: int) -> None:
+    """A packet has left its switch, or is lost there."""
+    if w.held:
+        release(w, loads(w, p).inlet, packets(w, p).size)
 
 
 @kernel

@@ -28,7 +28,7 @@ from weft.engines.packet.code_kernels import (
 from weft.engines.packet.event_kernels import at_time
 from weft.engines.packet.pool_kernels import make_packet
 from weft.engines.packet.port_kernels import enqueue
-from weft.engines.packet.record_kernels import World, came, hosts, idles, packets, receivers, senders, telemetry
+from weft.engines.packet.record_kernels import World, came, hosts, idles, loads, packets, receivers, senders, telemetry
 from weft.engines.packet.trigger_kernels import tell_end
 
 _ONE = np.uint64(1)
@@ -49,7 +49,7 @@ def get_data(w: World, p: int) -> None:
     if sender.state != RUNNING:
         return
     flow.pending += packet.size
-    _raise_target(w, f, packet.word)
+    _raise_target(w, f, p)
     if marked and w.notify_ps > 0 and w.now - flow.notified_ps >= w.notify_ps:
         flow.notified_ps = w.now
         _answer(w, p, CNP)
@@ -101,7 +101,7 @@ def get_trimmed(w: World, p: int) -> None:
     if packet.seq < flow.expected or _has(w, f, packet.seq):
         _acknowledge(w, p, _base(w, f, packet.seq), False)
         return
-    _raise_target(w, f, packet.word)
+    _raise_target(w, f, p)
     if w.recovery != GO_BACK_N or not flow.nacked or packet.seq == flow.expected:
         flow.nacked = 1
         _answer(w, p, NACK)
@@ -116,7 +116,7 @@ def get_request(w: World, p: int) -> None:
     f = packet.flow
     if senders(w, f).state != RUNNING:
         return
-    _raise_target(w, f, packet.word)
+    _raise_target(w, f, p)
     if w.receiver_driven and not receivers(w, f).in_pull:
         _request(w, f)
     base = _base(w, f, packet.seq)
@@ -184,8 +184,8 @@ def _answer(w: World, p: int, kind: int) -> None:
     answer.seq = packet.seq
     answer.entropy = packet.entropy
     answer.flags = packet.flags & (ECN | AGAIN | LAST_HOP)
-    answer.cum = receivers(w, packet.flow).expected
-    answer.word = receivers(w, packet.flow).bytes
+    loads(w, a).cum = receivers(w, packet.flow).expected
+    loads(w, a).word = receivers(w, packet.flow).bytes
     enqueue(w, a, hosts(w, packet.dst).port)
 
 
@@ -201,11 +201,12 @@ def _acknowledge(w: World, p: int, base: int, marked: bool) -> None:
     answer.seq = packet.seq
     answer.entropy = packet.entropy
     answer.flags = (packet.flags & AGAIN) | (ECN if marked else 0)
-    answer.cum = flow.expected
-    answer.base = base
-    answer.bitmap = _bitmap(w, f, base)
-    answer.word = flow.bytes
     answer.hops = packet.hops
+    load = loads(w, a)
+    load.cum = flow.expected
+    load.base = base
+    load.bitmap = _bitmap(w, f, base)
+    load.word = flow.bytes
     for hop in range(w.int_hops):
         told, seen = telemetry(w, a * w.int_hops + hop), telemetry(w, p * w.int_hops + hop)
         told.queued = seen.queued
@@ -216,10 +217,12 @@ def _acknowledge(w: World, p: int, base: int, marked: bool) -> None:
 
 
 @kernel
-def _raise_target(w: World, f: int, target: int) -> None:
-    """A sender asks for credit up to a quantum."""
-    flow = receivers(w, f)
-    if w.receiver_driven and target > flow.pull_target:
+def _raise_target(w: World, f: int, p: int) -> None:
+    """A packet asks for credit up to a quantum, where receivers give any."""
+    if not w.receiver_driven:
+        return
+    flow, target = receivers(w, f), loads(w, p).word
+    if target > flow.pull_target:
         flow.pull_target = target
         if not flow.in_pull:
             _request(w, f)
@@ -282,7 +285,7 @@ def grant(w: World, h: int) -> None:
         host.granting = 0
         return
     p = make_packet(w, PULL, f, senders(w, f).src, w.control_size, 0)
-    packets(w, p).word = flow.latest_pull
+    loads(w, p).word = flow.latest_pull
     packets(w, p).entropy = flow.pull_entropy
     flow.pull_entropy = (flow.pull_entropy + 1) % PULL_PATHS
     enqueue(w, p, host.port)

@@ -46,7 +46,6 @@ CABLE = np.dtype(
     [
         ("ps_per_byte", f8),
         ("latency_ps", i8),  # wire, and the switch behind it
-        ("limit_control", i8),
         ("loss", f8),  # probability a byte that it is lost on the wire
         ("retry_ps", i8),  # time that link-level retry takes, 0 where there is none
         ("back", i8),  # the port the other way
@@ -68,8 +67,8 @@ TALLY = np.dtype(
     ],
     align=True,
 )
-#: Packets of one class before a port.
-QUEUE = np.dtype([("head", i4), ("tail", i4), ("count", i4), ("deficit", i4), ("bytes", i8), ("most", i8)], align=True)
+#: Packets of one class before a port; `limit` is that of control's bytes.
+QUEUE = np.dtype([(name, i4) for name in ("head", "tail", "count", "deficit", "bytes", "most", "limit", "spare")])
 #: What a switch holds of one class from one link, and how far it lets the link go; `stopped` is 0, or one more than the
 #: bytes it held when it stopped the link.
 INLET = np.dtype([("bytes", i8), ("credit", i8), ("stopped", i8)], align=True)
@@ -77,23 +76,29 @@ INLET = np.dtype([("bytes", i8), ("credit", i8), ("stopped", i8)], align=True)
 SWITCH = np.dtype([("salt", u8), ("held", i8), ("turn", i8)], align=True)
 #: Where a host is: its edge switch, as tables number edges, and the port that reaches it.
 PLACE = np.dtype([("edge", i4), ("down", i4)], align=True)
-#: A packet.
+#: A packet: what every link needs of it. Two fit in a cache line.
 PACKET = np.dtype(
     [
         ("flow", i4),
         ("seq", i4),
         ("size", i4),
-        ("next", i4),  # in its queue, or in the list of free ones; on the wire the port it will take
+        ("next", i4),  # in its queue, or in the list of free ones; on the wire the port it will take, or HERE, LATER
         ("port", i4),  # it waits at or is on
-        ("inlet", i4),  # what its place in a switch is counted for, or -1
         ("dst", i4),  # host
-        ("via", i4),  # edge that it goes to first, or -1
         ("entropy", i4),
-        ("cum", i4),  # of an acknowledgement: the first sequence number that has not come
         ("kind", u1),
         ("flags", u1),
         ("level", u1),  # its class of queue
         ("hops", u1),  # switches crossed; of an acknowledgement: by what it answers
+    ],
+    align=True,
+)
+#: The rest of a packet, that most data goes without: each field is set by those who use it.
+LOAD = np.dtype(
+    [
+        ("inlet", i4),  # where links are held back: what its place in a switch is counted for, or -1
+        ("via", i4),  # where ways are not minimal: edge that it goes to first, or -1
+        ("cum", i4),  # of an acknowledgement: the first sequence number that has not come
         ("base", i4),  # of an acknowledgement: sequence number of the bitmap's first bit
         ("bitmap", u8),
         ("word", i8),  # data: pull target; acknowledgement: bytes received in all; grant: what may be sent in all
@@ -219,7 +224,7 @@ RING = np.dtype(
 TRIGGER = np.dtype([("need", i4), ("have", i4), ("first", i4), ("next", i4), ("end", i4), ("each", u1)], align=True)
 #: A sequence number at the sender.
 SEQ = np.dtype([("sent_ps", i8), ("state", u1), ("again", u1), ("path", i4)], align=True)
-#: 64 sequence numbers at the receiver: which have come above the first gap.
+#: 64 sequence numbers: which have come above the first gap, at the receiver, and as far as its sender knows.
 CAME = np.dtype([("bits", u8)], align=True)
 #: How a flow chooses paths.
 BALANCE = np.dtype(
@@ -246,7 +251,7 @@ KEPT = np.dtype([("path", i4), ("valid", i4)], align=True)
 RECYCLED = np.dtype([("path", i4)], align=True)
 #: How many rounds a path is passed over.
 PENALTY = np.dtype([("rounds", u1)], align=True)
-#: The set of next hops of a switch for an edge, -1 for none.
+#: The set of next hops of a switch for an edge, -1 for none; a port that is the only one as -2 less its number.
 NEXT = np.dtype([("set", i4)], align=True)
 #: A set of next hops.
 HOPS = np.dtype([("first", i4), ("count", i4)], align=True)
@@ -285,6 +290,7 @@ WORLD = np.dtype(
         ("control_size", i8),  # bytes of a control packet
         ("classes", i8),
         ("full", i8),  # what a full queue does
+        ("held", i8),  # whether links are held back: a full queue pauses them, or they have credit
         ("recovery", i8),
         ("sender_control", i8),
         ("receiver_driven", i8),
@@ -293,6 +299,7 @@ WORLD = np.dtype(
         ("switch_choice", i8),
         ("way", i8),
         ("early", i8),  # next hops depend on headers alone, and are worked out while a packet is on the wire
+        ("dead", i8),  # ports whose link is down
         ("lanes", i8),  # virtual channels
         ("flowlet_ps", i8),
         ("ack_every", i8),  # bytes
@@ -336,6 +343,7 @@ WORLD = np.dtype(
         ("inlets", i8),
         ("switches", i8),
         ("packets", i8),
+        ("loads", i8),
         ("senders", i8),
         ("receivers", i8),
         ("hosts", i8),
@@ -350,6 +358,7 @@ WORLD = np.dtype(
         ("distances", i8),
         ("seqs", i8),
         ("came", i8),
+        ("acked", i8),
         ("balances", i8),
         ("kept", i8),
         ("recycled", i8),
@@ -381,6 +390,7 @@ TABLES = {
     "inlets": INLET,
     "switches": SWITCH,
     "packets": PACKET,
+    "loads": LOAD,
     "senders": SENDER,
     "receivers": RECEIVER,
     "hosts": HOST,
@@ -395,6 +405,7 @@ TABLES = {
     "distances": DISTANCE,
     "seqs": SEQ,
     "came": CAME,
+    "acked": CAME,
     "balances": BALANCE,
     "kept": KEPT,
     "recycled": RECYCLED,
@@ -423,6 +434,7 @@ queues = table("queues", QUEUE)
 inlets = table("inlets", INLET)
 switches = table("switches", SWITCH)
 packets = table("packets", PACKET)
+loads = table("loads", LOAD)
 senders = table("senders", SENDER)
 receivers = table("receivers", RECEIVER)
 hosts = table("hosts", HOST)
@@ -437,6 +449,7 @@ edge_switches = table("edge_switches", INDEX)
 distances = table("distances", DISTANCE)
 seqs = table("seqs", SEQ)
 came = table("came", CAME)
+acked = table("acked", CAME)
 balances = table("balances", BALANCE)
 kept = table("kept", KEPT)
 recycled = table("recycled", RECYCLED)
@@ -454,6 +467,7 @@ flowlets = table("flowlets", FLOWLET)
 
 # Functions from (world, row) that have a row brought near, one or several cache lines of it
 prefetch_packet = prefetch_of("packets", PACKET)
+prefetch_load = prefetch_of("loads", LOAD)
 prefetch_port = prefetch_of("ports", PORT)
 prefetch_queue = prefetch_of("queues", QUEUE)
 prefetch_sender = prefetch_of("senders", SENDER)
@@ -461,6 +475,7 @@ prefetch_receiver = prefetch_of("receivers", RECEIVER)
 prefetch_host = prefetch_of("hosts", HOST)
 prefetch_seq = prefetch_of("seqs", SEQ)
 prefetch_came = prefetch_of("came", CAME)
+prefetch_acked = prefetch_of("acked", CAME)
 prefetch_balance = prefetch_of("balances", BALANCE)
 prefetch_control = prefetch_of("control", np.dtype([("words", f8, 16)]))
 prefetch_recycled = prefetch_of("recycled", RECYCLED)

@@ -34,9 +34,11 @@ from weft.engines.packet.pool_kernels import make_packet
 from weft.engines.packet.port_kernels import begin, enqueue, may_send
 from weft.engines.packet.record_kernels import (
     World,
+    acked,
     came,
     free_slots,
     hosts,
+    loads,
     packets,
     ports,
     senders,
@@ -63,6 +65,7 @@ def start_flow(w: World, f: int) -> None:
         seqs(w, slot * w.window_rows + place).again = 0
     for word in range(w.window_rows >> 6):
         came(w, slot * (w.window_rows >> 6) + word).bits = 0
+        acked(w, slot * (w.window_rows >> 6) + word).bits = 0
     w.running += 1
     begin_balance(w, slot)
     control.begin_control(w, f)
@@ -76,6 +79,12 @@ def start_flow(w: World, f: int) -> None:
 def slot_of(w: World, f: int, seq: int) -> int:
     """Return the row of a sequence number within the window."""
     return int(senders(w, f).slot * w.window_rows + (seq & (w.window_rows - 1)))
+
+
+@kernel
+def acked_of(w: World, f: int, seq: int) -> int:
+    """Return the row of the word that tells whether a sequence number within the window is acknowledged."""
+    return int(senders(w, f).slot * (w.window_rows >> 6) + ((seq & (w.window_rows - 1)) >> 6))
 
 
 @kernel
@@ -167,7 +176,7 @@ def send(w: World, f: int) -> None:
     packet.entropy = next_path(w, slot, sender.sent, int(min(sender.cwnd, float(w.max_window))) // w.mtu)
     if w.receiver_driven:
         sender.target = _pull_target(w, f)
-        packet.word = sender.target
+        loads(w, p).word = sender.target
     record = seqs(w, slot_of(w, f, seq))
     if repeated:
         packet.flags |= AGAIN | ASKS
@@ -235,6 +244,7 @@ def go_back(w: World, f: int) -> None:
     for seq in range(sender.cum, sender.sent):
         sender.backlog += size_of(w, f, seq)
         seqs(w, slot_of(w, f, seq)).state = UNSENT
+        acked(w, acked_of(w, f, seq)).bits = 0
     sender.sent = sender.cum
     count_flight(w, f)
 
@@ -316,5 +326,5 @@ def _ask(w: World, f: int) -> None:
     p = make_packet(w, RTS, f, sender.dst, w.control_size, 0)
     packets(w, p).seq = sender.cum
     packets(w, p).entropy = next_path(w, sender.slot, sender.sent, 1)
-    packets(w, p).word = sender.target
+    loads(w, p).word = sender.target
     enqueue(w, p, hosts(w, sender.src).port)

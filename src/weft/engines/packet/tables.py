@@ -11,6 +11,7 @@ from weft.engines.packet import record_kernels as record
 from weft.engines.packet.constants import control_constants
 from weft.engines.packet.flow_rows import PS, fill
 from weft.engines.packet.flows import Flows
+from weft.engines.packet.huge_pages import zeroed
 from weft.engines.packet.loop_kernels import SLACK
 from weft.engines.packet.memory_kernels import announce
 from weft.engines.packet.network import PacketNetwork
@@ -18,9 +19,7 @@ from weft.engines.packet.receiver_kernels import IDLE_ROWS
 from weft.engines.packet.transport import NUMBERED, Settings
 from weft.routing.hashing import Hashing
 
-_LINE = 64  # bytes of a cache line
 QUANTUM_BYTES = 256  # of credit
-_UNLIMITED = 1 << 60
 _MOST_BYTES = (1 << 31) - 1
 _NOTIFY_s = 50e-6  # between notifications of a flow (Y. Zhu et al., SIGCOMM 2015, section 3.1)
 #: Of line rate, that receivers grant (EQDS paces at 0.99, V. Olteanu et al., NSDI 2022).
@@ -29,10 +28,7 @@ GRANTED = 0.99
 
 def records(count: int, dtype: np.dtype[Any]) -> Any:
     """Return zeroed records whose fields are attributes; the first begins a cache line."""
-    size = count * dtype.itemsize
-    raw = np.zeros(size + _LINE, np.uint8)
-    start = -raw.ctypes.data % _LINE
-    return raw[start : start + size].view(dtype).view(np.recarray)
+    return zeroed(count * dtype.itemsize).view(dtype).view(np.recarray)
 
 
 def within(size_bytes: Any) -> Any:
@@ -83,6 +79,7 @@ class Tables:
         w.classes = 1 + len(t.class_weights) * t.lanes
         w.lanes = t.lanes
         w.full = NUMBERED["queues"].index(t.queues)
+        w.held = t.queues in ("pause", "credit")
         w.recovery = NUMBERED["recovery"].index(t.recovery)
         w.sender_control = NUMBERED["control"].index(t.control)
         w.receiver_driven = t.receiver_driven
@@ -127,8 +124,6 @@ class Tables:
         cables.latency_ps = np.rint(net.latency_s * PS)
         x = np.ones(net.ports) if net.buffer_x is None else net.buffer_x
         ports.limit = within(np.maximum(s.queue_bytes * x, t.mtu_bytes))
-        cables.limit_control = 2 * ports.limit.astype(np.int64)
-        cables.limit_control[:hosts] = _UNLIMITED
         ports.ecn_low, ports.ecn_high = within(s.ecn_low_bytes * x), within(s.ecn_high_bytes * x)
         ports.marks[hosts:] = 1
         ports.marks[hosts : 2 * hosts] = s.ecn_last_hop
@@ -140,6 +135,8 @@ class Tables:
             ports.cut = self._cuts()
         queues, inlets = records(net.ports * classes, record.QUEUE), records(net.ports * classes, record.INLET)
         queues.head = queues.tail = -1
+        queues.limit[::classes] = within(2 * ports.limit.astype(np.int64))
+        queues.limit[: hosts * classes] = _MOST_BYTES
         self.credit = self._credit()
         inlets.credit = np.repeat(self.credit, classes)
         switches = records(net.switches, record.SWITCH)
@@ -220,7 +217,11 @@ class Tables:
         packets.next = np.arange(1, len(packets) + 1)
         packets.next[-1] = -1
         w.free_packet, w.free_packets = 0, len(packets)
-        return {"packets": packets, "telemetry": records(max(1, len(packets) * int(w.int_hops)), record.TELLS)}
+        return {
+            "packets": packets,
+            "loads": records(len(packets), record.LOAD),
+            "telemetry": records(max(1, len(packets) * int(w.int_hops)), record.TELLS),
+        }
 
     def _flows(self) -> dict[str, Any]:
         flows, net, w, s = self.flows, self.network, self.world[0], self.settings
@@ -260,6 +261,7 @@ class Tables:
             "free_slots": free,
             "seqs": records(slots * rows, record.SEQ),
             "came": records(slots * rows // 64, record.CAME),
+            "acked": records(slots * rows // 64, record.CAME),
             "balances": records(slots, record.BALANCE),
             "kept": records(slots * balance_kernels.KEPT, record.KEPT),
             "recycled": records(slots * rows, record.RECYCLED),
@@ -278,11 +280,14 @@ class Tables:
         """Forwarding tables, where so much of each link's rate is left."""
         net = self.network
         tables = net.tables(rate_x)
+        next_set = tables.next_set.ravel().copy()
         hop_sets = records(max(1, len(tables.row)), record.HOPS)
         if len(tables.row):
             hop_sets.first, hop_sets.count = tables.row.T
+            single = (next_set >= 0) & (hop_sets.count[next_set] == 1)
+            next_set[single] = -2 - tables.port[hop_sets.first[next_set[single]]]
         return {
-            "next_sets": _column(tables.next_set.ravel(), record.NEXT),
+            "next_sets": _column(next_set, record.NEXT),
             "hop_sets": hop_sets,
             "set_ports": _column(tables.port, record.INDEX),
             "edge_switches": _column(net.edge_switch, record.INDEX),
@@ -321,6 +326,7 @@ class Tables:
             packets.next[-1] = w.free_packet
             w.free_packet = old
             w.free_packets += old
+            self.longer("loads", old)
             if w.int_hops:
                 self.longer("telemetry", old * int(w.int_hops))
         if w.heaped + SLACK > len(self["heap"]):
@@ -333,7 +339,7 @@ class Tables:
     def add_slots(self) -> None:
         """Let twice as many flows run at once; all slots are taken."""
         slots = len(self["free_slots"])
-        for name in ("seqs", "came", "balances", "kept", "recycled", "penalties", "free_slots"):
+        for name in ("seqs", "came", "acked", "balances", "kept", "recycled", "penalties", "free_slots"):
             self.longer(name, len(self[name]))
         self["free_slots"].row[:slots] = np.arange(slots, 2 * slots)
         self.world[0].free_slot = slots
