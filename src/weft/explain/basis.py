@@ -41,6 +41,7 @@ _KERNELS = {
 }
 # A stack's facts, with or without its generation before them, as patterns: it has one for every kind of work.
 _STACK = {
+    "clock": ("experts_multiprocessors_count",),
     "products": ("gemm_x", "gradient_bytes_*"),
     "memory": (
         *("*_hidden_count", "*_ffn_count", "*_bias_count", "*_passes_count", "dropout_count"),
@@ -50,7 +51,7 @@ _STACK = {
     "exposed_tp": ("tp_hidden_frac",),
     "exposed_pp": ("handover_us",),
     "exposed_ep": ("ep_hidden_frac",),
-    "exposed_dp": ("gather_rate_x", "reduce_bytes_*"),
+    "exposed_dp": ("gather_rate_x", "exchange_pieces_count", "reduce_bytes_*"),
     "exposed_offload": ("gradient_bytes_*", "offload*_bytes_*", "host_optimizer_*"),
 }
 
@@ -134,7 +135,8 @@ def basis_of(name: str, plan: Plan, catalog: Catalog, accelerator: Part) -> tupl
     found = [*cite(catalog, accelerator, named(_ACCELERATOR.get(name, ())))]
     found += cite(catalog, catalog.get("kernels", generation), named(_KERNELS.get(name, ())))
     lineage = _lineage(catalog, plan.stack.id)
-    found += _of_stack(catalog, lineage, generation, _STACK.get(name, ()))
+    if name != "clock" or plan.mapping.ep > 1:
+        found += _of_stack(catalog, lineage, generation, _STACK.get(name, ()))
     if name == "attention":
         found += _attention(catalog, plan, lineage, generation)
     return tuple(found)

@@ -81,7 +81,8 @@ def rungs(plan: Plan, accelerator: Part) -> Iterator[Rung]:
     )
     yield Rung("peak", "the model's arithmetic at the published peak", bare)
     bare = replace(bare, kernels=_at_peak(kernels, kernels.peak), plain_kernels=_at_peak(plain, plain.peak))
-    yield Rung("clock", "clock under sustained load", bare)
+    sends = plan.mapping.ep > 1 and stack.experts_multiprocessors > 0
+    yield Rung("clock", "clock under sustained load" + (", less what sends tokens" if sends else ""), bare)
     bare = replace(bare, kernels=_unhindered(kernels), plain_kernels=_unhindered(plain))
     yield Rung("products", "matrix products: tiles, waves, operands, library", bare)
     bare = replace(bare, stack=replace(bare.stack, attention=stack.attention))
