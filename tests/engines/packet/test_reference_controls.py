@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from packet_cases import FAST, TIMES, Case, cases, differences, wired
 
 from weft.engines.packet.flows import Flows
@@ -16,14 +16,15 @@ from weft.engines.packet.reference.simulation import Reference
 from weft.engines.packet.transport import Transport
 
 PRESET = {"dctcp": "dctcp", "dcqcn": "roce_dcqcn", "hpcc": "roce_hpcc", "timely": "timely", "swift": "swift"}
-LONG = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+LONG = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("control", PRESET)
 def test_small_networks(control: str) -> None:
     """Any network, transport and flows."""
 
-    @settings(LONG, max_examples=20 * TIMES)
+    @seed(list(PRESET).index(control))
+    @settings(LONG, max_examples=16 * TIMES)
     @given(cases(control=control))
     def check(case: Case) -> None:
         assert differences(case) == {}
@@ -37,7 +38,8 @@ def test_as_their_papers_would(control: str) -> None:
     meant = PRESETS[PRESET[control]].fields
     kept = {name: meant[name] for name in ("queues", "recovery", "balance", "ack_every_bytes") if name in meant}
 
-    @settings(LONG, max_examples=10 * TIMES)
+    @seed(list(PRESET).index(control))
+    @settings(LONG, max_examples=20 * TIMES)
     @given(cases(control=control, switch_choice="hashed", way="minimal", receiver_driven=False, **kept))
     def check(case: Case) -> None:
         assert differences(case) == {}
