@@ -1,11 +1,12 @@
 """A controller's way to a lab of Open vSwitches: carriers as the namespaces' kernels see them, OpenFlow groups.
 
-All groups of a switch go in one bundle, which it takes whole or not at all and answers; switches are told at once.
-Hosts have next-hop groups of their kernels.
+All groups of a switch go in one bundle, which it takes whole or not at all and answers; switches are told at once. A
+group counts as in place when no flow goes by an older one any more. Hosts have next-hop groups of their kernels.
 """
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections import defaultdict
 from collections.abc import Sequence
@@ -80,7 +81,10 @@ class OvsSouthbound:
         switch = self._switches[name]
         path = Path(switch.folder, "bundle")
         path.write_text("".join(f"group mod {switch.group(group.destination, group.hops)}\n" for group in groups))
-        return _start(switch.ofctl("bundle", str(path)))
+        # What the switch decided for flows under way is in a cache, which it looks through in its own time, twice a
+        # second. Emptied, it decides anew.
+        commands = switch.ofctl("bundle", str(path)), switch.appctl("revalidator/purge")
+        return _start(["sh", "-c", " && ".join(map(shlex.join, commands))])
 
 
 def _start(command: Sequence[str]) -> subprocess.Popen[str]:

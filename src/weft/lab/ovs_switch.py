@@ -66,6 +66,10 @@ class OvsSwitch:
         """Return the command that talks OpenFlow to it; it needs no namespace, as the switch listens at a file."""
         return ["ovs-ofctl", "-O", "OpenFlow15", "--no-names", what, f"unix:{self.folder}/{_BRIDGE}.mgmt", *words]
 
+    def appctl(self, *words: str) -> list[str]:
+        """Return the command that talks to its process."""
+        return ["ovs-appctl", "-t", f"{self.folder}/ovs-vswitchd.ctl", *words]
+
     def groups(self) -> list[str]:
         """Return the design's groups, one a destination."""
         routes = self.node.routes.items()
