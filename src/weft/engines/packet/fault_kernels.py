@@ -7,8 +7,8 @@ from typing import Any
 from weft._jit import kernel
 from weft.engines.packet.code_kernels import CREDIT
 from weft.engines.packet.event_kernels import at_time
+from weft.engines.packet.hold_kernels import let_go
 from weft.engines.packet.pool_kernels import free_packet
-from weft.engines.packet.port_kernels import let_go
 from weft.engines.packet.record_kernels import packets, ports, queues, switches, tally
 
 

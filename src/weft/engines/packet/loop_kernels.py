@@ -42,8 +42,9 @@ from weft.engines.packet.code_kernels import (
 )
 from weft.engines.packet.event_kernels import again_first, at_time, next_time, take
 from weft.engines.packet.forward_kernels import next_port
+from weft.engines.packet.hold_kernels import admit, gate, let_go, restore_credit
 from weft.engines.packet.pool_kernels import free_packet
-from weft.engines.packet.port_kernels import admit, enqueue, finish, gate, let_go, may_send, restore_credit, serve
+from weft.engines.packet.port_kernels import enqueue, finish, may_send, serve
 from weft.engines.packet.random_kernels import unit
 from weft.engines.packet.receiver_kernels import get_data, get_request, get_trimmed, grant, throttle
 from weft.engines.packet.record_kernels import (
