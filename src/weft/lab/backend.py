@@ -70,6 +70,20 @@ class Told(Protocol):
 
 
 @runtime_checkable
+class Noticing(Protocol):
+    """A backend whose switches notice by themselves, a moment later, that a port is up.
+
+    Until they have, its neighbour must not be heard. FRR's zebra tells bgpd of a neighbour's address when the first
+    advertisement comes, bgpd forgets it when the news that the port was down comes after that, and zebra tells once:
+    the session never comes back.
+    """
+
+    def noticed(self, lab: Lab, node: str, port: str) -> bool:
+        """Return whether a switch knows that a port is up."""
+        ...
+
+
+@runtime_checkable
 class Settling(Protocol):
     """A backend whose switches take a while, after a link is back, to use it again."""
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from weft.errors import ConfigError
 from weft.lab import namespace, node_setup
-from weft.lab.backend import Told
+from weft.lab.backend import Noticing, Told
 from weft.lab.kernel_southbound import restore_port
 from weft.lab.lab import Lab
 from weft.lab.netlink import Message
@@ -19,6 +19,7 @@ from weft.lab.netlink.queues import hear, silence
 from weft.lab.plan import LabLink, LabNode
 
 _LEAST_SHARE = 0.001
+_NOTICED_WITHIN_S = 5.0  # milliseconds, unless another end of the link is still broken
 
 
 def cut(lab: Lab, link: LabLink) -> None:
@@ -105,19 +106,34 @@ def heal_all(lab: Lab) -> None:
 def _heal(lab: Lab, links: Iterable[LabLink]) -> None:
     """Mend links: first both ends of all come up, then the routes by them come back."""
     ends = [end for link in links for end in _both(link)]
+    noticing = isinstance(lab.backend, Noticing)
     by_node: dict[str, list[Message]] = {}
     for name, port in ends:
         node = lab.plan.by_name[name]
         index = lab.index(name, port)
         again = by_node.setdefault(name, [])
-        again += [hear(index, port), _shaped(lab, node, port, 1.0), set_link(index, port, up=True)]
+        again += silence(index, port) if noticing else [hear(index, port)]
+        again += [_shaped(lab, node, port, 1.0), set_link(index, port, up=True)]
     for name, messages in by_node.items():
         lab.sockets[name].do(messages)
+    if isinstance(lab.backend, Noticing):
+        switch_ends = [end for end in ends if lab.plan.by_name[end[0]].role == "switch"]
+        _until_noticed(lab, lab.backend, switch_ends)
+        for name, port in ends:
+            lab.sockets[name].do([hear(lab.index(name, port), port)])
     for name, port in ends:
         if lab.plan.by_name[name].role == "host":
             restore_port(lab, name, port)
         else:
             lab.backend.restore(lab, name, port)
+
+
+def _until_noticed(lab: Lab, backend: Noticing, ends: Iterable[tuple[str, str]]) -> None:
+    """Wait until switches know that their ports are up, or for so long that they never will."""
+    end_s = time.monotonic() + _NOTICED_WITHIN_S
+    for name, port in ends:
+        while not backend.noticed(lab, name, port) and time.monotonic() < end_s:
+            time.sleep(0.005)
 
 
 def _tell(lab: Lab, links: Iterable[LabLink]) -> None:

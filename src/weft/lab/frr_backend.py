@@ -64,6 +64,11 @@ class FrrBackend:
     def restore(self, lab: Lab, node: str, port: str) -> None:
         """Nothing: zebra notices that a port is back, and BGP that its neighbour is."""
 
+    def noticed(self, lab: Lab, node: str, port: str) -> bool:
+        """Return whether zebra knows that a port is up."""
+        told = daemons.ask_json(folder_of(lab, node), "zebra", f"show interface {port} json")
+        return bool(told.get(port, {}).get("operationalStatus") == "up")
+
     def settle(self, lab: Lab) -> None:
         """Wait until BGP has settled on the design's routes."""
         wait_converged(lab, self.settle_s or SETTLE_s)
