@@ -44,7 +44,7 @@ def root() -> Path:
 
 
 # What runs first: one worker compiles the packets' kernels while another is busy in the lab, not both the same ones.
-_FIRST = ("lab", "engines")
+_FIRST = ("lab", "engines", "validation")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
