@@ -13,12 +13,13 @@ import struct
 from collections.abc import Sequence
 from functools import partial
 
-from weft.control import Ack, Change, Event, Group, Southbound
+from weft.control import Change, Event, Southbound
 from weft.control.heartbeats import Heartbeats, Timing
 from weft.errors import InfeasibleError
 from weft.lab import namespace
 from weft.lab.lab import Lab
 from weft.lab.plan import LabPort
+from weft.lab.watching import WatchingSouthbound, sender_by
 
 _TYPE = 0x88B5  # IEEE 802: local experimental Ethertype 1
 _PAYLOAD = struct.Struct("!HH")  # who sent it: number of the node, place of the port
@@ -29,7 +30,7 @@ _PACKET = 263  # SOL_PACKET
 End = tuple[str, str]  # node and port
 
 
-class HeartbeatSouthbound:
+class HeartbeatSouthbound(WatchingSouthbound):
     """A `Southbound` that also hears links fall silent."""
 
     def __init__(self, lab: Lab, inner: Southbound, timing: Timing | None = None) -> None:
@@ -43,7 +44,8 @@ class HeartbeatSouthbound:
         Raises:
             InfeasibleError: raw sockets are not allowed here.
         """
-        self._inner, self.timing = inner, timing or Timing()
+        super().__init__(inner)
+        self.timing = timing or Timing()
         self._senders: list[tuple[socket.socket, bytes]] = []
         self._receivers: list[socket.socket] = []
         self._sender_of: dict[bytes, End] = {}  # payload: the port that hears it
@@ -52,9 +54,8 @@ class HeartbeatSouthbound:
         except OSError as error:
             self.close()
             raise InfeasibleError(f"heartbeats need raw sockets: {error.strerror}") from None
-        now_s = self.now_s()
-        self.heartbeats = Heartbeats(self._sender_of.values(), now_s, self.timing)
-        self._next_s = now_s
+        self._next_s = self.now_s()
+        self.heartbeats = Heartbeats(self._sender_of.values(), self._next_s, self.timing)
         self._beats = True
 
     def close(self) -> None:
@@ -64,32 +65,7 @@ class HeartbeatSouthbound:
         for receiver in self._receivers:
             receiver.close()
 
-    def now_s(self) -> float:
-        """The inner southbound's clock."""
-        return self._inner.now_s()
-
-    def groups(self) -> Sequence[Group]:
-        """All groups as they are in place now."""
-        return self._inner.groups()
-
-    def replace(self, groups: Sequence[Group]) -> Sequence[Ack]:
-        """Put groups in place."""
-        return self._inner.replace(groups)
-
-    def events(self, timeout_s: float) -> Sequence[Event]:
-        """Wait for a link to go down or up, to fall silent or be heard; at most so long."""
-        end_s = self.now_s() + timeout_s
-        while True:
-            if self.now_s() >= self._next_s:
-                found = self._tick()
-                if found:
-                    return found
-            now_s = self.now_s()
-            events = self._inner.events(max(0.0, min(self._next_s, end_s) - now_s))
-            if events or self.now_s() >= end_s:
-                return events
-
-    def _tick(self) -> list[Event]:
+    def _look(self) -> list[Event]:
         """Send, read what came, and look; twice an interval, of which one sends."""
         now_s = self.now_s()
         if self._beats:
@@ -131,11 +107,4 @@ def _sockets(towards: Sequence[tuple[int, LabPort]]) -> tuple[socket.socket, lis
     """Open, in the thread's namespace, one socket that receives by all ports, and one a port to send."""
     receiver = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_TYPE))
     receiver.setblocking(False)
-    senders = []
-    for _, port in towards:
-        sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        sender.bind((port.name, 0))
-        sender.setsockopt(_PACKET, _BYPASS, 1)
-        sender.setblocking(False)
-        senders.append(sender)
-    return receiver, senders
+    return receiver, [sender_by(port.name, _PACKET, _BYPASS, 1) for _, port in towards]

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from weft.control import Ack, Change, Event, Group, Southbound
+from weft.control import Change, Event, Southbound
 from weft.control.slowness import Meter, Slowness
 from weft.errors import InfeasibleError
 from weft.lab import namespace
@@ -23,6 +23,7 @@ from weft.lab.lab import Lab
 from weft.lab.netlink import Netlink
 from weft.lab.netlink.queues import waiting
 from weft.lab.plan import LabPort
+from weft.lab.watching import WatchingSouthbound, sender_by
 
 _INTERVAL_s, _CLOSER_s = 0.01, 0.005
 _OF_A_PROCESSOR = 25
@@ -34,7 +35,7 @@ _BUFFER_bytes = 4 << 20
 End = tuple[str, str]  # node and port
 
 
-class SlowLinkSouthbound:
+class SlowLinkSouthbound(WatchingSouthbound):
     """A `Southbound` that also finds links slow, and recovered."""
 
     def __init__(self, lab: Lab, inner: Southbound, meter: Meter | None = None) -> None:
@@ -48,7 +49,7 @@ class SlowLinkSouthbound:
         Raises:
             InfeasibleError: raw sockets are not allowed here.
         """
-        self._inner = inner
+        super().__init__(inner)
         self._readers: dict[str, tuple[Netlink, dict[int, End]]] = {}
         self._probers: dict[End, tuple[socket.socket, bytes]] = {}
         rates_Bps: dict[End, float] = {}
@@ -79,31 +80,6 @@ class SlowLinkSouthbound:
             reader.close()
         for sender, _ in self._probers.values():
             sender.close()
-
-    def now_s(self) -> float:
-        """The inner southbound's clock."""
-        return self._inner.now_s()
-
-    def groups(self) -> Sequence[Group]:
-        """All groups as they are in place now."""
-        return self._inner.groups()
-
-    def replace(self, groups: Sequence[Group]) -> Sequence[Ack]:
-        """Put groups in place."""
-        return self._inner.replace(groups)
-
-    def events(self, timeout_s: float) -> Sequence[Event]:
-        """Wait for what the inner southbound tells, or a link to become slow or whole again; at most so long."""
-        end_s = self.now_s() + timeout_s
-        while True:
-            if self.now_s() >= self._next_s:
-                found = self._look()
-                if found:
-                    return found
-            now_s = self.now_s()
-            events = self._inner.events(max(0.0, min(self._next_s, end_s) - now_s))
-            if events or self.now_s() >= end_s:
-                return events
 
     def _look(self) -> list[Event]:
         """Read ports, tell what that proves, and probe where it is time to."""
@@ -145,11 +121,5 @@ def _frame(port: LabPort, mtu: int) -> bytes:
 
 def _sockets(name: str, between: Sequence[tuple[int, LabPort]]) -> tuple[Netlink, list[socket.socket]]:
     """Open, in the thread's namespace, one socket that reads queues, and one a port to send by."""
-    senders = []
-    for _, port in between:
-        sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        sender.bind((port.name, 0))
-        sender.setsockopt(socket.SOL_SOCKET, _SEND_BUFFER, _BUFFER_bytes)
-        sender.setblocking(False)
-        senders.append(sender)
-    return Netlink(name), senders
+    own = (socket.SOL_SOCKET, _SEND_BUFFER, _BUFFER_bytes)
+    return Netlink(name), [sender_by(port.name, *own) for _, port in between]
